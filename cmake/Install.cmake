@@ -1,0 +1,20 @@
+# Installs library, program, header, pkg-config file and CMake package.
+install(TARGETS leakshim leakshim_program EXPORT leakshim-targets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/include/leakshim/leakshim.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/leakshim)
+
+install(EXPORT leakshim-targets NAMESPACE leakshim:: FILE leakshim-targets.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/leakshim)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/leakshim-config.cmake.in
+    ${CMAKE_BINARY_DIR}/leakshim-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/leakshim)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/leakshim-config-version.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/leakshim-config.cmake
+    ${CMAKE_BINARY_DIR}/leakshim-config-version.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/leakshim)
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/leakshim.pc.in ${CMAKE_BINARY_DIR}/leakshim.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/leakshim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,44 @@
+/*
+ * The kinds of resource and the verdicts, shared by every stage of the pipe, with the names the
+ * summary files use.
+ */
+#ifndef LS_BASE_RESOURCE_H
+#define LS_BASE_RESOURCE_H
+
+enum ls_resource {
+    LS_RESOURCE_HEAP,
+    LS_RESOURCE_MAP,
+    LS_RESOURCE_JS,
+    LS_RESOURCE_THREAD,
+    LS_RESOURCE_SOCKET,
+    LS_RESOURCE_FILE,
+    LS_RESOURCE_CUSTOM,
+    LS_RESOURCE_COUNT
+};
+
+/* "heap", "map", "js", ... in the order of the enumeration. */
+extern const char *const ls_resource_names[LS_RESOURCE_COUNT];
+
+enum ls_verdict {
+    LS_VERDICT_LEARNING,
+    LS_VERDICT_RISING,
+    LS_VERDICT_SETTLING,
+    LS_VERDICT_STEADY,
+    LS_VERDICT_SAWTOOTH,
+    LS_VERDICT_FALLING,
+    LS_VERDICT_COUNT
+};
+
+extern const char *const ls_verdict_names[LS_VERDICT_COUNT];
+
+enum ls_process_verdict {
+    LS_PROCESS_LEARNING,
+    LS_PROCESS_CLEAN,
+    LS_PROCESS_LEAKING,
+    LS_PROCESS_FRAGMENTING,
+    LS_PROCESS_VERDICT_COUNT
+};
+
+extern const char *const ls_process_verdict_names[LS_PROCESS_VERDICT_COUNT];
+
+#endif

@@ -1,0 +1,223 @@
+#include "capture/thread.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "base/atomic.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "system/syscall.h"
+
+LS_THREAD_LOCAL struct ls_hot ls_hot;
+
+static _Atomic(struct ls_thread *) threads;
+static _Atomic(struct ls_thread *) forking; /* the thread whose fork is under way */
+static pthread_key_t key;
+static _Atomic int key_is_ready;
+
+#define FORK_WAIT_NS    (50 * UINT64_C(1000000))
+#define FORK_POLL_NS    100000
+#define STACK_SPAN_MAX  ((uintptr_t)8 << 20)
+
+static void end_thread(void *record)
+{
+    struct ls_thread *thread = record;
+
+    ls_memory_thread_end();
+    ls_hot.thread = NULL;
+    ls_hot.countdown = 0;
+    ls_store_release(&thread->state, LS_THREAD_ENDED); /* H1 pairs with H2 */
+}
+
+int ls_thread_start(void)
+{
+    int status = pthread_key_create(&key, end_thread);
+
+    if (status != 0)
+        return -status;
+    /* So that prepare_fork can order our plain stores against its own; see begin_capture. While the
+     * process has one thread this is immediate. */
+    ls_sys_call6(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
+    ls_store_release(&key_is_ready, 1);
+    return 0;
+}
+
+static struct ls_thread *reuse_record(void)
+{
+    for (struct ls_thread *thread = ls_load_acquire(&threads); thread != NULL;
+         thread = thread->next) {
+        int expected = LS_THREAD_FREE;
+
+        if (ls_load_relaxed(&thread->state) == LS_THREAD_FREE &&
+            ls_compare_exchange_acquire_release(&thread->state, &expected, LS_THREAD_RUNNING))
+            return thread;
+    }
+    return NULL;
+}
+
+static struct ls_thread *new_record(void)
+{
+    struct ls_thread *thread = ls_memory_own_allocate(sizeof(*thread));
+    struct ls_thread *head;
+
+    if (thread == NULL)
+        return NULL;
+    ls_store_relaxed(&thread->state, LS_THREAD_RUNNING);
+    head = ls_load_relaxed(&threads);
+    do {
+        thread->next = head;
+        /* H3 pairs with the acquire loads of `threads`: a reader sees the record filled. */
+    } while (!atomic_compare_exchange_weak_explicit(&threads, &head, thread, memory_order_release,
+                                                    memory_order_relaxed));
+    return thread;
+}
+
+static LS_COLD struct ls_thread *meet_thread(void)
+{
+    struct ls_thread *thread;
+    int saved_errno = errno;
+
+    if (!ls_load_acquire(&key_is_ready))
+        return NULL;
+    thread = reuse_record();
+    if (thread == NULL)
+        thread = new_record();
+    if (thread == NULL)
+        return NULL;
+    thread->id = ls_sys_gettid();
+    thread->random = ls_clock_monotonic_ns() ^ (uint64_t)thread->id << 32 ^ (uintptr_t)thread;
+    ls_hot.thread = thread;
+    /* May allocate for keys past the first 32: the record is set, so that call passes through. */
+    pthread_setspecific(key, thread);
+    errno = saved_errno;
+    return thread;
+}
+
+struct ls_thread *ls_thread_current(void)
+{
+    return LS_LIKELY(ls_hot.thread != NULL) ? ls_hot.thread : meet_thread();
+}
+
+/* Stacks grow down: the frame of a hook that is still running lies above that of any later caller
+ * on the same stack. A caller above it, within a stack's reach, means that hook was jumped out of;
+ * or that a handler runs on an alternate stack, so never while the unwinder is at work: entered
+ * twice, its cache would break. */
+static bool hook_was_abandoned(uintptr_t here)
+{
+    if (ls_hot.thread != NULL && ls_load_relaxed(&ls_hot.thread->capturing))
+        return false;
+    return here > ls_hot.hook_frame && here - ls_hot.hook_frame < STACK_SPAN_MAX;
+}
+
+struct ls_thread *ls_thread_enter(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    struct ls_thread *thread;
+
+    if (LS_UNLIKELY(ls_hot.hook_depth != 0)) {
+        if (!hook_was_abandoned(here))
+            return NULL;
+        ls_hot.hook_depth = 0;
+    }
+    ls_hot.hook_depth = 1;
+    ls_hot.hook_frame = here;
+    ls_compiler_fence();
+    thread = ls_thread_current();
+    if (LS_UNLIKELY(thread == NULL))
+        ls_hot.hook_depth = 0;
+    return thread;
+}
+
+void ls_thread_leave(void)
+{
+    ls_compiler_fence();
+    ls_hot.hook_depth = 0;
+}
+
+void ls_thread_for_each(ls_thread_visit *visit, void *context)
+{
+    struct ls_thread *thread = ls_load_acquire(&threads); /* H3 */
+
+    for (; thread != NULL; thread = thread->next)
+        visit(context, thread);
+}
+
+void ls_thread_recycle(struct ls_thread *thread)
+{
+    ls_store_relaxed(&thread->capturing, 0);
+    ls_store_release(&thread->state, LS_THREAD_FREE); /* H4 pairs with the exchange in reuse_record */
+}
+
+bool ls_thread_is_gone(const struct ls_thread *thread)
+{
+    return ls_sys_call6(SYS_tgkill, ls_sys_getpid(), thread->id, 0, 0, 0, 0) == -ESRCH;
+}
+
+/*
+ * Dekker's pattern between a thread that starts to unwind and one that starts to fork: each stores
+ * its own flag, then loads the other's. The unwinding side is hot, so it pays for no fence; the
+ * forking side issues membarrier(2), which fences every running thread.
+ */
+bool ls_thread_begin_capture(struct ls_thread *thread)
+{
+    struct ls_thread *owner;
+
+    ls_store_relaxed(&thread->capturing, 1);
+    ls_compiler_fence();
+    owner = ls_load_relaxed(&forking);
+    if (LS_LIKELY(owner == NULL || owner == thread))
+        return true;
+    ls_store_relaxed(&thread->capturing, 0);
+    return false;
+}
+
+void ls_thread_end_capture(struct ls_thread *thread)
+{
+    ls_store_release(&thread->capturing, 0); /* H5 pairs with H6 */
+}
+
+bool ls_thread_prepare_fork(void)
+{
+    struct ls_thread *self = ls_thread_current();
+    struct timespec pause = {0, FORK_POLL_NS};
+    uint64_t deadline = ls_clock_monotonic_ns() + FORK_WAIT_NS;
+    struct ls_thread *thread;
+
+    if (self == NULL)
+        return false;
+    ls_store_relaxed(&forking, self);
+    ls_sys_call6(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
+    for (thread = ls_load_acquire(&threads); thread != NULL; thread = thread->next) {
+        while (thread != self && ls_load_acquire(&thread->capturing)) { /* H6 pairs with H5 */
+            if (ls_clock_monotonic_ns() > deadline || ls_thread_is_gone(thread))
+                return false;
+            ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+        }
+    }
+    return true;
+}
+
+void ls_thread_parent_after_fork(void)
+{
+    ls_store_relaxed(&forking, NULL);
+}
+
+void ls_thread_child_after_fork(void)
+{
+    struct ls_thread *self = ls_hot.thread;
+
+    ls_store_relaxed(&forking, NULL);
+    for (struct ls_thread *thread = ls_load_acquire(&threads); thread != NULL;
+         thread = thread->next) {
+        if (thread == self) {
+            thread->id = ls_sys_gettid();
+            thread->random ^= ls_clock_monotonic_ns();
+        } else if (ls_load_relaxed(&thread->state) == LS_THREAD_RUNNING) {
+            ls_store_relaxed(&thread->state, LS_THREAD_ENDED);
+        }
+        if (thread != self)
+            ls_store_relaxed(&thread->capturing, 0);
+    }
+}

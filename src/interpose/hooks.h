@@ -1,0 +1,44 @@
+/*
+ * Every symbol this library puts in front of the host's own, by family, with its file. The export
+ * map (src/leakshim.map) lists the same names; tests/unit/test_hooks.sh holds the two together.
+ *
+ * A hook is thin: it decides whether the call concerns us, keeps errno, orders our record and the
+ * real call, and forwards. It returns exactly what the real call returned.
+ *
+ *   malloc.c   malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
+ *              pvalloc malloc_usable_size free_sized free_aligned_sized
+ *   process.c  _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat dlclose
+ *   loop.c     epoll_wait epoll_pwait
+ *
+ * Left alone, and why:
+ *   operator new and delete   reach malloc by themselves; taking over some forms breaks programs
+ *                             that replace others
+ *   fork                      pthread_atfork also sees the forks libc makes itself
+ *   vfork, posix_spawn, clone the child shares our memory and must not change it; what it allocates
+ *                             there is its parent's. _exit and exec ask whether the caller is such
+ *                             a child before they touch anything
+ *   quick_exit                at_quick_exit sees every caller
+ */
+#ifndef LS_INTERPOSE_HOOKS_H
+#define LS_INTERPOSE_HOOKS_H
+
+/*
+ * What the hooks call upwards, set by the runtime when it starts; until then they only forward.
+ * The functions themselves keep errno.
+ */
+struct ls_hook_targets {
+    /* The process is about to end or to become another program, on this thread. */
+    void (*before_end)(void);
+    /* exec failed: the process goes on. */
+    void (*end_was_off)(void);
+    /* A module is about to be unloaded. */
+    void (*before_unload)(void);
+    /* An event-loop thread is about to wait: no JavaScript is running. */
+    void (*safe_point)(void);
+};
+
+/* Not atomic: written once by the constructor, before the host has threads, or under start=off by
+ * leakshim_start with each pointer written whole. */
+extern struct ls_hook_targets ls_hook_targets;
+
+#endif

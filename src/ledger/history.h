@@ -1,0 +1,42 @@
+/*
+ * The past of one site in constant memory, whatever the length of the run.
+ *
+ * A point is the reading with the least live bytes in the span of time it stands for: the window
+ * minimum, which garbage collection and batches cannot raise. The newest LS_HISTORY_RECENT points
+ * keep the resolution of the interval. When all places are taken, the two neighbours among the
+ * older ones whose joint span is shortest for their age become one, so that resolution falls off in
+ * proportion to age: a leak over minutes and one over days are both seen
+ * (docs/decisions/0002-history-by-age.md).
+ *
+ * Pure data, one owner (the collector).
+ */
+#ifndef LS_LEDGER_HISTORY_H
+#define LS_LEDGER_HISTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LS_HISTORY_POINTS 64
+#define LS_HISTORY_RECENT 16
+
+/* Single precision: seven digits are finer than any sampled figure, and the points are most of what
+ * a site costs. */
+struct ls_history_point {
+    float time_s; /* end of the span */
+    float live_bytes;
+    float live_count;
+    float error_bytes;
+};
+
+struct ls_history {
+    struct ls_history_point points[LS_HISTORY_POINTS];
+    uint32_t count;
+};
+
+/* `time_s` must not decrease from call to call; one that does is ignored. */
+void ls_history_add(struct ls_history *history, struct ls_history_point point);
+/* The new reading replaces the last point if it is lower, else extends its span: for readings that
+ * come between two intervals. Adds a first point to an empty history. */
+void ls_history_lower_last(struct ls_history *history, struct ls_history_point point);
+
+#endif

@@ -1,0 +1,283 @@
+#include "ledger/ledger.h"
+
+#include <errno.h>
+
+#include "base/atomic.h"
+#include "base/hash.h"
+#include "system/memory.h"
+#include "system/syscall.h"
+
+struct ls_ledger ls_ledger;
+
+static size_t ring_bytes(size_t events)
+{
+    return events * sizeof(struct ls_ring_cell);
+}
+
+int ls_ledger_start(const struct ls_ledger_limits *limits)
+{
+    struct ls_ring_cell *cells;
+    int status = ls_stack_table_init(&ls_ledger.stacks, limits->stacks);
+
+    if (status != 0)
+        return status;
+    cells = ls_memory_own_map(ring_bytes(limits->ring_events), ring_bytes(limits->ring_events));
+    if (cells == NULL)
+        return -ENOMEM;
+    ls_ring_init(&ls_ledger.ring, cells, limits->ring_events);
+    ls_live_set_init(&ls_ledger.live, limits->slots);
+    ls_ledger.wake_level = limits->ring_events / 2;
+    return 0;
+}
+
+static uint64_t event_of(struct ls_live_handle handle)
+{
+    return (uint64_t)handle.generation << 32 | handle.slot;
+}
+
+static struct ls_live_handle handle_of(uint64_t event)
+{
+    return (struct ls_live_handle){(uint32_t)event, (uint32_t)(event >> 32)};
+}
+
+static void notify(struct ls_live_handle handle)
+{
+    if (!ls_ring_push(&ls_ledger.ring, event_of(handle))) {
+        /* Relaxed: the collector reads it after the ring ran empty; a sweep one drain later finds
+         * the same. */
+        ls_store_relaxed(&ls_ledger.sweep_wanted, 1);
+        return;
+    }
+    if (LS_UNLIKELY(ls_ring_waiting(&ls_ledger.ring) == ls_ledger.wake_level)) {
+        ls_add_release(&ls_ledger.wake_word, 1); /* W1 pairs with W2 in the collector */
+        ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
+    }
+}
+
+uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t size, double weight,
+                           uint64_t now_ns)
+{
+    struct ls_live_handle handle =
+        ls_live_set_acquire(&ls_ledger.live, resource, stack, size, weight, now_ns);
+
+    if (handle.slot == 0) {
+        ls_add_relaxed(&ls_ledger.lost_acquires, 1);
+        return 0;
+    }
+    notify(handle);
+    return handle.slot;
+}
+
+void ls_ledger_release(uint32_t slot)
+{
+    struct ls_live_handle handle;
+
+    if (ls_live_set_release(&ls_ledger.live, slot, &handle))
+        notify(handle);
+    else
+        ls_add_relaxed(&ls_ledger.lost_releases, 1);
+}
+
+struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack)
+{
+    struct ls_tally **tallies = &ls_ledger.stack_tallies[resource];
+    size_t bytes = ls_ledger.stacks.capacity * sizeof(**tallies);
+
+    if (stack >= ls_ledger.stacks.capacity)
+        return NULL;
+    if (*tallies == NULL) /* charged by what a tenth of the stacks would touch */
+        *tallies = ls_memory_own_map(bytes, bytes / 10);
+    return *tallies == NULL ? NULL : &(*tallies)[stack];
+}
+
+/* Poisson sampling, Horvitz-Thompson: a resource of size s seen with chance p adds s/p to the
+ * estimate and s^2 (1-p)/p^2 to the estimate of its variance; with w = 1/p that is s^2 w (w-1). */
+static double variance_of(const struct ls_live_slot *slot)
+{
+    double size = (double)slot->size;
+
+    return size * size * slot->weight * (slot->weight - 1.0);
+}
+
+static void account_acquire(struct ls_live_slot *slot)
+{
+    struct ls_tally *tally = ls_ledger_stack_tally((enum ls_resource)slot->resource, slot->stack);
+
+    slot->accounted = true;
+    if (tally == NULL || slot->weight == 0)
+        return;
+    tally->acquired_count += slot->weight;
+    tally->acquired_bytes += slot->weight * (double)slot->size;
+    tally->live_count += slot->weight;
+    tally->live_bytes += slot->weight * (double)slot->size;
+    tally->variance_bytes += variance_of(slot);
+}
+
+static void account_release(const struct ls_live_slot *slot)
+{
+    struct ls_tally *tally = ls_ledger_stack_tally((enum ls_resource)slot->resource, slot->stack);
+
+    if (tally == NULL || slot->weight == 0)
+        return;
+    tally->released_count += slot->weight;
+    tally->live_count -= slot->weight;
+    tally->live_bytes -= slot->weight * (double)slot->size;
+    tally->variance_bytes -= variance_of(slot);
+    /* Sums of fractions leave a residue where nothing is left. */
+    if (tally->live_count < 1e-6) {
+        tally->live_count = 0;
+        tally->live_bytes = 0;
+        tally->variance_bytes = 0;
+    }
+}
+
+static void account(void *context, uint32_t index, struct ls_live_slot *slot)
+{
+    enum ls_live_state state = ls_live_slot_state(slot);
+
+    (void)context;
+    if (!slot->accounted)
+        account_acquire(slot);
+    if (state == LS_LIVE_RELEASED) {
+        account_release(slot);
+        ls_live_set_reclaim(&ls_ledger.live, index);
+    }
+}
+
+void ls_ledger_drain(void)
+{
+    /* As many events as were waiting at the start: producers cannot keep the collector here. */
+    uint64_t left = ls_ring_waiting(&ls_ledger.ring);
+    uint64_t event;
+
+    while (left-- > 0 && ls_ring_pop(&ls_ledger.ring, &event)) {
+        struct ls_live_handle handle = handle_of(event);
+        struct ls_live_slot *slot = ls_live_set_find(&ls_ledger.live, handle);
+
+        if (slot != NULL)
+            account(NULL, handle.slot, slot);
+    }
+    if (ls_exchange_relaxed(&ls_ledger.sweep_wanted, 0) != 0)
+        ls_live_set_sweep(&ls_ledger.live, account, NULL);
+}
+
+/* Identity of a stack across runs: modules and offsets, never addresses. A run of JIT frames counts
+ * once, whatever its length: code moves as it is compiled again. So does recursion. */
+static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack)
+{
+    uint64_t hash = ls_hash_mix(LS_HASH_SEED + resource);
+    uint64_t last = 0;
+    bool inside = false;
+
+    for (uint32_t i = 0; i < stack->depth; i++) {
+        const struct ls_module *module =
+            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+        uint64_t frame = 3;
+
+        if (module != NULL && module->is_own && !inside)
+            continue;
+        inside = true;
+        if (module != NULL)
+            frame = ls_hash_add(module->identity, stack->pcs[i] - module->bias);
+        if (frame != last)
+            hash = ls_hash_add(hash, frame);
+        last = frame;
+    }
+    return hash;
+}
+
+/* The innermost module that is neither ours nor a runtime library; failing that, the innermost. */
+static const struct ls_module *responsible_module(const struct ls_stack *stack)
+{
+    const struct ls_module *innermost = NULL;
+
+    for (uint32_t i = 0; i < stack->depth; i++) {
+        const struct ls_module *module =
+            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+
+        if (module == NULL || module->is_own)
+            continue;
+        if (!module->is_runtime)
+            return module;
+        if (innermost == NULL)
+            innermost = module;
+    }
+    return innermost;
+}
+
+static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal)
+{
+    const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, ordinal);
+    struct ls_site *site;
+
+    if (stack == NULL)
+        return NULL;
+    if (ordinal == LS_STACK_OVERFLOW) {
+        site = ls_site_table_obtain(&ls_ledger.sites, resource, (uint64_t)resource + 1);
+        if (site != NULL)
+            site->overflow = true;
+        return site;
+    }
+    site = ls_site_table_obtain(&ls_ledger.sites, resource, identify(resource, stack));
+    if (site != NULL && site->stack == 0 && !site->overflow) {
+        site->stack = ordinal;
+        site->module = responsible_module(stack);
+    }
+    return site;
+}
+
+static void settle_resource(enum ls_resource resource, uint32_t stacks_known)
+{
+    const struct ls_tally *tallies = ls_ledger.stack_tallies[resource];
+    struct ls_site ***places = &ls_ledger.stack_sites[resource];
+    size_t bytes = ls_ledger.stacks.capacity * sizeof(**places);
+
+    if (tallies == NULL)
+        return;
+    if (*places == NULL)
+        *places = ls_memory_own_map(bytes, bytes / 10);
+    if (*places == NULL)
+        return;
+    for (uint32_t i = 0; i < stacks_known; i++) {
+        if (tallies[i].acquired_count == 0)
+            continue;
+        if ((*places)[i] == NULL)
+            (*places)[i] = site_of_stack(resource, i);
+        if ((*places)[i] != NULL)
+            ls_tally_add(&(*places)[i]->tally, &tallies[i]);
+    }
+}
+
+void ls_ledger_settle_sites(uint32_t stacks_known)
+{
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->resource != LS_RESOURCE_JS)
+            site->tally = (struct ls_tally){0};
+    }
+    for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
+        settle_resource((enum ls_resource)resource, stacks_known);
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->tally.live_bytes > site->peak_live_bytes)
+            site->peak_live_bytes = site->tally.live_bytes;
+    }
+}
+
+struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot)
+{
+    struct ls_site **places = ls_ledger.stack_sites[slot->resource];
+
+    return places == NULL ? NULL : places[slot->stack];
+}
+
+void ls_ledger_after_fork(void)
+{
+    /* Cells that other threads had claimed will never be filled here; the sweep finds what the
+     * ring carried. */
+    ls_ring_clear(&ls_ledger.ring);
+    ls_store_relaxed(&ls_ledger.sweep_wanted, 1);
+    ls_store_relaxed(&ls_ledger.modules.updating, 0);
+}

@@ -1,0 +1,76 @@
+/*
+ * The ledger: what has been acquired and not yet released, by stack and by site.
+ *
+ * Producers (any thread, lock-free, never waiting): intern, acquire, release.
+ * The collector (one thread): drain, which brings the stacks' tallies up to date, and
+ * ls_ledger_settle_sites, which rolls stacks up to sites.
+ * After fork the child calls ls_ledger_after_fork before anything else.
+ */
+#ifndef LS_LEDGER_LEDGER_H
+#define LS_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/live_set.h"
+#include "ledger/modules.h"
+#include "ledger/ring.h"
+#include "ledger/site_table.h"
+#include "ledger/stack_table.h"
+
+struct ls_ledger_limits {
+    uint32_t stacks;    /* distinct stacks, a power of two */
+    size_t slots;       /* tracked resources alive at once */
+    size_t ring_events; /* a power of two */
+};
+
+struct ls_ledger {
+    struct ls_stack_table stacks;
+    struct ls_live_set live;
+    struct ls_ring ring;
+    /* Set by a producer that found the ring full; the next drain sweeps the live set. */
+    _Atomic uint32_t sweep_wanted;
+    _Atomic uint64_t lost_acquires; /* resources that could not be given a slot */
+    _Atomic uint64_t lost_releases; /* releases of blocks whose tag was not ours any more */
+    /* Woken when the ring is half full; a futex word. */
+    _Atomic uint32_t wake_word;
+    size_t wake_level;
+
+    /* The collector's. */
+    struct ls_modules modules;
+    struct ls_site_table sites;
+    struct ls_tally *stack_tallies[LS_RESOURCE_COUNT]; /* by stack ordinal; mapped on first use */
+    struct ls_site **stack_sites[LS_RESOURCE_COUNT];   /* by stack ordinal; NULL: not settled yet */
+    uint32_t settled_stacks; /* ordinals below this had all modules known when they were settled */
+};
+
+/* The one ledger of the process. */
+extern struct ls_ledger ls_ledger;
+
+int ls_ledger_start(const struct ls_ledger_limits *limits);
+
+/* --- producers --- */
+
+/* Returns the slot, 0 when there is none to be had (counted). `weight` as in struct ls_live_slot.
+ */
+uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t size, double weight,
+                           uint64_t now_ns);
+/* Before the real release. */
+void ls_ledger_release(uint32_t slot);
+
+/* --- the collector --- */
+
+/* Accounts everything that happened before the call. */
+void ls_ledger_drain(void);
+/* The tally of one stack, to which exact counts are added; NULL when out of memory. */
+struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack);
+/* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
+ * first seen after the last ls_modules_refresh and wait for the next one. */
+void ls_ledger_settle_sites(uint32_t stacks_known);
+/* The site of a live slot; NULL before it has been settled. */
+struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
+
+void ls_ledger_after_fork(void);
+
+#endif

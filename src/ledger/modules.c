@@ -1,0 +1,271 @@
+#include "ledger/modules.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/hash.h"
+#include "system/memory.h"
+#include "system/syscall.h"
+
+/* One loaded object as dl_iterate_phdr shows it, copied while the loader's lock is held so that the
+ * table can be brought up to date after it has been let go. */
+struct sighting {
+    char path[PATH_MAX];
+    char build_id[LS_BUILD_ID_CHARS];
+    uintptr_t bias;
+    uintptr_t text_start;
+    uintptr_t text_end;
+};
+
+struct scan {
+    struct ls_modules *modules;
+    uint64_t now_ns;
+    uint64_t adds;
+    uint64_t subs;
+    bool seen[LS_MODULES_MAX];
+    bool unchanged;
+    int status;
+    struct sighting sighting;
+};
+
+static void read_build_id(const char *notes, size_t length, char *hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t at = 0;
+
+    while (at + sizeof(ElfW(Nhdr)) <= length) {
+        ElfW(Nhdr) header;
+        size_t name;
+        size_t description;
+
+        memcpy(&header, notes + at, sizeof(header));
+        name = at + sizeof(header);
+        if (header.n_namesz > length || header.n_descsz > length)
+            return;
+        description = name + ((header.n_namesz + 3u) & ~3u);
+        if (description + header.n_descsz > length)
+            return;
+        if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == 4 &&
+            memcmp(notes + name, "GNU", 4) == 0) {
+            size_t bytes = header.n_descsz;
+
+            if (bytes > (LS_BUILD_ID_CHARS - 1) / 2)
+                bytes = (LS_BUILD_ID_CHARS - 1) / 2;
+            for (size_t i = 0; i < bytes; i++) {
+                unsigned char byte = (unsigned char)notes[description + i];
+
+                hex[2 * i] = digits[byte >> 4];
+                hex[2 * i + 1] = digits[byte & 15];
+            }
+            hex[2 * bytes] = '\0';
+            return;
+        }
+        at = description + ((header.n_descsz + 3u) & ~3u);
+    }
+}
+
+static void describe(struct sighting *sighting, const struct dl_phdr_info *info)
+{
+    size_t length = strlen(info->dlpi_name);
+
+    sighting->bias = info->dlpi_addr;
+    sighting->text_start = UINTPTR_MAX;
+    sighting->text_end = 0;
+    sighting->build_id[0] = '\0';
+    if (length >= sizeof(sighting->path))
+        length = sizeof(sighting->path) - 1;
+    memcpy(sighting->path, info->dlpi_name, length);
+    sighting->path[length] = '\0';
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0) {
+            if (start < sighting->text_start)
+                sighting->text_start = start;
+            if (start + segment->p_memsz > sighting->text_end)
+                sighting->text_end = start + segment->p_memsz;
+        } else if (segment->p_type == PT_NOTE && sighting->build_id[0] == '\0') {
+            read_build_id((const char *)start, segment->p_memsz, sighting->build_id);
+        }
+    }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool starts_with(const char *string, const char *prefix)
+{
+    return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_runtime_name(const char *name)
+{
+    static const char *const prefixes[] = {
+        "libc.so",    "libc-",  "ld-linux",   "ld-musl",      "libstdc++",   "libgcc_s",
+        "libpthread", "libc++", "linux-vdso", "libjemalloc.", "libtcmalloc", "libmimalloc"};
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (starts_with(name, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* dl_iterate_phdr leaves the main program's name empty. */
+static void name_main_program(struct sighting *sighting)
+{
+    long length =
+        ls_sys_readlinkat(AT_FDCWD, "/proc/self/exe", sighting->path, sizeof(sighting->path) - 1);
+
+    sighting->path[length > 0 ? length : 0] = '\0';
+}
+
+static int add_module(struct ls_modules *modules, struct sighting *sighting, bool is_main,
+                      uint64_t now_ns)
+{
+    uint32_t count = ls_load_relaxed(&modules->count);
+    struct ls_module *module;
+    size_t length;
+
+    if (count == LS_MODULES_MAX) {
+        modules->overflowed = true;
+        return -ENOMEM;
+    }
+    if (is_main)
+        name_main_program(sighting);
+    length = strlen(sighting->path) + 1;
+    module = ls_memory_own_allocate(sizeof(*module) + length);
+    if (module == NULL)
+        return -ENOMEM;
+    module->path = (char *)(module + 1);
+    memcpy(module->path, sighting->path, length);
+    memcpy(module->build_id, sighting->build_id, sizeof(module->build_id));
+    module->bias = sighting->bias;
+    module->text_start = sighting->text_start;
+    module->text_end = sighting->text_end;
+    module->loaded_ns = count == 0 || modules->adds == 0 ? 0 : now_ns;
+    module->unloaded_ns = UINT64_MAX;
+    module->is_main = is_main;
+    module->is_runtime = is_runtime_name(base_name(module->path));
+    module->is_own =
+        (uintptr_t)&ls_modules_refresh - module->text_start < module->text_end - module->text_start;
+    module->identity =
+        module->build_id[0] != '\0'
+            ? ls_hash_bytes(1, module->build_id, strlen(module->build_id))
+            : ls_hash_bytes(2, base_name(module->path), strlen(base_name(module->path)));
+    modules->entries[count] = module;
+    ls_store_release(&modules->count, count + 1); /* M1 pairs with M2 */
+    return 0;
+}
+
+static uint32_t find_loaded(const struct ls_modules *modules, const struct sighting *sighting)
+{
+    uint32_t count = ls_load_relaxed(&modules->count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ls_module *module = modules->entries[i];
+
+        if (module->unloaded_ns == UINT64_MAX && module->text_start == sighting->text_start &&
+            module->text_end == sighting->text_end &&
+            strcmp(module->build_id, sighting->build_id) == 0)
+            return i;
+    }
+    return count;
+}
+
+/*
+ * Under the loader's lock. Own memory is all it calls into: that takes no lock the loader or the
+ * host could be waiting on.
+ */
+static int look_at_object(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct scan *scan = context;
+    uint32_t found;
+
+    if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof(info->dlpi_subs)) {
+        scan->adds = info->dlpi_adds;
+        scan->subs = info->dlpi_subs;
+        if (scan->adds == scan->modules->adds && scan->subs == scan->modules->subs) {
+            scan->unchanged = true;
+            return 1;
+        }
+    }
+    describe(&scan->sighting, info);
+    if (scan->sighting.text_end == 0)
+        return 0;
+    found = find_loaded(scan->modules, &scan->sighting);
+    if (found == ls_load_relaxed(&scan->modules->count)) {
+        int status =
+            add_module(scan->modules, &scan->sighting, info->dlpi_name[0] == '\0', scan->now_ns);
+
+        if (status != 0) {
+            scan->status = status;
+            return 0;
+        }
+    }
+    scan->seen[found] = true;
+    return 0;
+}
+
+int ls_modules_refresh(struct ls_modules *modules, uint64_t now_ns)
+{
+    struct scan *scan;
+    int expected = 0;
+    int status;
+
+    /* One at a time; who comes second goes away, it does not wait. M3 */
+    if (!ls_compare_exchange_acquire_release(&modules->updating, &expected, 1))
+        return -EAGAIN;
+    scan = ls_memory_own_allocate(sizeof(*scan));
+    if (scan == NULL) {
+        ls_store_release(&modules->updating, 0); /* M3 */
+        return -ENOMEM;
+    }
+    scan->modules = modules;
+    scan->now_ns = now_ns;
+    dl_iterate_phdr(look_at_object, scan);
+    if (!scan->unchanged) {
+        uint32_t count = ls_load_relaxed(&modules->count);
+
+        for (uint32_t i = 0; i < count; i++) {
+            if (!scan->seen[i] && modules->entries[i]->unloaded_ns == UINT64_MAX)
+                modules->entries[i]->unloaded_ns = now_ns;
+        }
+        modules->adds = scan->adds;
+        modules->subs = scan->subs;
+    }
+    status = scan->status;
+    ls_memory_own_free(scan, sizeof(*scan));
+    ls_store_release(&modules->updating, 0); /* M3 */
+    return status;
+}
+
+const struct ls_module *ls_modules_find(const struct ls_modules *modules, uintptr_t pc,
+                                        uint64_t when_ns)
+{
+    uint32_t count = ls_load_acquire(&modules->count); /* M2 pairs with M1 */
+    const struct ls_module *newest = NULL;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ls_module *module = modules->entries[i];
+
+        if (pc < module->text_start || pc >= module->text_end)
+            continue;
+        if (module->loaded_ns <= when_ns && when_ns < module->unloaded_ns)
+            return module;
+        /* Loaded since the last refresh before the capture: still its owner, unless another fits
+         * the time better. */
+        newest = module;
+    }
+    return newest;
+}

@@ -1,0 +1,85 @@
+#include "ledger/site_table.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "system/memory.h"
+
+/* Ids of overflow sites are small numbers no hash is likely to give. */
+static uint64_t overflow_id(enum ls_resource resource)
+{
+    return (uint64_t)resource + 1;
+}
+
+struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t index)
+{
+    return &table->chunks[index / LS_SITES_PER_CHUNK][index % LS_SITES_PER_CHUNK];
+}
+
+static uint32_t *bucket_of(struct ls_site_table *table, uint64_t id)
+{
+    return &table->buckets[ls_hash_mix(id) % LS_SITE_BUCKETS];
+}
+
+static struct ls_site *find(struct ls_site_table *table, enum ls_resource resource, uint64_t id)
+{
+    uint32_t at = *bucket_of(table, id);
+
+    while (at != 0) {
+        struct ls_site *site = ls_site_table_at(table, at - 1);
+
+        if (site->id == id && site->resource == resource)
+            return site;
+        at = site->next_in_bucket;
+    }
+    return NULL;
+}
+
+static struct ls_site *add(struct ls_site_table *table, enum ls_resource resource, uint64_t id)
+{
+    uint32_t chunk = table->count / LS_SITES_PER_CHUNK;
+    uint32_t *bucket = bucket_of(table, id);
+    struct ls_site *site;
+
+    if (chunk >= LS_SITE_CHUNKS_MAX)
+        return NULL;
+    if (table->chunks[chunk] == NULL) {
+        table->chunks[chunk] = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(struct ls_site));
+        if (table->chunks[chunk] == NULL)
+            return NULL;
+    }
+    site = ls_site_table_at(table, table->count);
+    site->id = id;
+    site->resource = resource;
+    site->index = table->count;
+    site->next_in_bucket = *bucket;
+    *bucket = ++table->count;
+    return site;
+}
+
+struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resource resource,
+                                     uint64_t id)
+{
+    struct ls_site *site = find(table, resource, id);
+
+    if (site == NULL)
+        site = add(table, resource, id);
+    if (site != NULL)
+        return site;
+    table->overflowed++;
+    id = overflow_id(resource);
+    site = find(table, resource, id);
+    if (site == NULL && (site = add(table, resource, id)) != NULL)
+        site->overflow = true;
+    return site;
+}
+
+void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part)
+{
+    sum->acquired_count += part->acquired_count;
+    sum->acquired_bytes += part->acquired_bytes;
+    sum->released_count += part->released_count;
+    sum->live_count += part->live_count;
+    sum->live_bytes += part->live_bytes;
+    sum->variance_bytes += part->variance_bytes;
+}

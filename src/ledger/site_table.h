@@ -1,0 +1,74 @@
+/*
+ * Sites: what a person calls a callsite. Many stacks may belong to one site (JIT code moves,
+ * recursion varies); sites carry the live figures, the history and, later, the verdict.
+ *
+ * Owned by the collector; no other thread touches it.
+ */
+#ifndef LS_LEDGER_SITE_TABLE_H
+#define LS_LEDGER_SITE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/resource.h"
+#include "ledger/history.h"
+
+/* Sums over the resources of a site. Doubles: estimates have fractions, and exact counts stay exact
+ * up to 2^53. */
+struct ls_tally {
+    double acquired_count;
+    double acquired_bytes;
+    double released_count;
+    double live_count;
+    double live_bytes;
+    double variance_bytes; /* of live_bytes, from sampling */
+};
+
+/* A frame that comes with its names, as V8 gives them. Strings live as long as the process. */
+struct ls_named_frame {
+    const char *function;
+    const char *file;
+    uint32_t line;
+};
+
+struct ls_module;
+
+struct ls_site {
+    uint64_t id; /* the same in every run of the same binaries */
+    enum ls_resource resource;
+    bool overflow;           /* stands for all sites that found the table full */
+    uint32_t stack;          /* first stack seen: ordinal, for native sites */
+    const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */
+    uint32_t index;          /* in the table, for data kept beside it */
+    uint32_t next_in_bucket; /* index plus one */
+    struct ls_tally tally;
+    double peak_live_bytes;
+    double first_seen_s;
+    struct ls_history history;
+    struct ls_named_frame *named_frames; /* js sites; NULL for native ones */
+    uint32_t named_frame_count;
+    uint32_t named_frame; /* index of the frame the site is named after */
+    uint64_t reading;     /* js: the last round of readings that had this site */
+};
+
+#define LS_SITES_PER_CHUNK 256
+#define LS_SITE_CHUNKS_MAX 256
+#define LS_SITE_BUCKETS    16384
+
+struct ls_site_table {
+    struct ls_site *chunks[LS_SITE_CHUNKS_MAX];
+    uint32_t buckets[LS_SITE_BUCKETS]; /* index plus one */
+    uint32_t count;
+    uint64_t overflowed; /* distinct sites turned away, approximately: by request */
+};
+
+/* Finds or adds. When the table or the memory is full: the overflow site of that resource; NULL
+ * only when not even that can be had. */
+struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resource resource,
+                                     uint64_t id);
+struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t index);
+
+void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part);
+
+#endif

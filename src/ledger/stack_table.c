@@ -1,0 +1,139 @@
+#include "ledger/stack_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/hash.h"
+#include "system/memory.h"
+
+/* The region is charged against the memory cap in steps as it is used. */
+#define CHARGE_STEP ((size_t)64 << 10)
+/* Room for every stack at a usual depth; deeper ones make the table full earlier. */
+#define BYTES_PER_STACK 256
+#define PROBES_MAX      64
+
+static const struct ls_stack overflow_stack = {.ordinal = LS_STACK_OVERFLOW};
+
+int ls_stack_table_init(struct ls_stack_table *table, uint32_t capacity)
+{
+    size_t bucket_bytes = (size_t)capacity * 2 * sizeof(*table->buckets);
+    size_t directory_bytes = (size_t)capacity * sizeof(*table->directory);
+
+    table->capacity = capacity;
+    table->bucket_mask = capacity * 2 - 1;
+    table->region_bytes = (size_t)capacity * BYTES_PER_STACK;
+    table->buckets = ls_memory_own_map(bucket_bytes, bucket_bytes);
+    table->directory = ls_memory_own_map(directory_bytes, directory_bytes);
+    table->region = ls_memory_own_map(table->region_bytes, 0);
+    if (table->buckets == NULL || table->directory == NULL || table->region == NULL) {
+        ls_memory_own_unmap(table->buckets, bucket_bytes, bucket_bytes);
+        ls_memory_own_unmap(table->directory, directory_bytes, directory_bytes);
+        ls_memory_own_unmap(table->region, table->region_bytes, 0);
+        table->capacity = 0;
+        return -ENOMEM;
+    }
+    ls_store_relaxed(&table->directory[LS_STACK_OVERFLOW], (uint64_t)(uintptr_t)&overflow_stack);
+    ls_store_release(&table->count, 1);
+    return 0;
+}
+
+static uint64_t hash_stack(const uintptr_t *pcs, size_t depth)
+{
+    uint64_t hash = LS_HASH_SEED + depth;
+
+    /* One multiplication a frame: this runs on every sampled malloc, and in exact mode on all. */
+    for (size_t i = 0; i < depth; i++)
+        hash = ((hash << 27 | hash >> 37) ^ pcs[i]) * UINT64_C(0x9fb21c651e98df25);
+    return ls_hash_mix(hash);
+}
+
+static bool same_stack(const struct ls_stack *stack, uint64_t hash, const uintptr_t *pcs,
+                       size_t depth)
+{
+    return stack->hash == hash && stack->depth == depth &&
+           memcmp(stack->pcs, pcs, depth * sizeof(*pcs)) == 0;
+}
+
+static void *take_region(struct ls_stack_table *table, size_t bytes)
+{
+    /* Relaxed: the counter only hands out disjoint stretches. */
+    uint64_t start = ls_load_relaxed(&table->region_used);
+
+    do {
+        if (start + bytes > table->region_bytes)
+            return NULL;
+    } while (!ls_compare_exchange_relaxed(&table->region_used, &start, start + bytes));
+    if (start == 0 || start / CHARGE_STEP != (start + bytes) / CHARGE_STEP) {
+        if (!ls_memory_own_charge(CHARGE_STEP))
+            return NULL;
+    }
+    return table->region + start;
+}
+
+static struct ls_stack *add_stack(struct ls_stack_table *table, uint64_t hash, const uintptr_t *pcs,
+                                  size_t depth, uint64_t now_ns)
+{
+    struct ls_stack *stack;
+    uint32_t ordinal = ls_load_relaxed(&table->count);
+
+    do {
+        if (ordinal >= table->capacity)
+            return NULL;
+    } while (!ls_compare_exchange_relaxed(&table->count, &ordinal, ordinal + 1));
+    stack = take_region(table, sizeof(*stack) + depth * sizeof(*pcs));
+    if (stack == NULL)
+        return NULL; /* the ordinal stays empty for ever */
+    stack->hash = hash;
+    stack->first_seen_ns = now_ns;
+    stack->depth = (uint32_t)depth;
+    stack->ordinal = ordinal;
+    memcpy(stack->pcs, pcs, depth * sizeof(*pcs));
+    ls_store_release(&table->directory[ordinal], (uint64_t)(uintptr_t)stack); /* T1 pairs with T2 */
+    return stack;
+}
+
+uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                               uint64_t now_ns)
+{
+    struct ls_stack *added = NULL;
+    uint64_t hash;
+    uint32_t bucket;
+
+    if (table->capacity == 0)
+        return LS_STACK_OVERFLOW;
+    if (depth > LS_STACK_DEPTH_MAX)
+        depth = LS_STACK_DEPTH_MAX;
+    hash = hash_stack(pcs, depth);
+    bucket = (uint32_t)hash & table->bucket_mask;
+    for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
+        _Atomic uint32_t *place = &table->buckets[(bucket + probe) & table->bucket_mask];
+        uint32_t entry = ls_load_acquire(place); /* T3 pairs with T4 */
+
+        if (entry == 0) {
+            if (added == NULL)
+                added = add_stack(table, hash, pcs, depth, now_ns);
+            if (added == NULL)
+                break;
+            if (ls_compare_exchange_acquire_release(place, &entry, added->ordinal + 1)) /* T4 */
+                return added->ordinal;
+        }
+        if (same_stack(ls_stack_table_get(table, entry - 1), hash, pcs, depth))
+            return entry - 1;
+    }
+    ls_add_relaxed(&table->overflowed, 1);
+    return LS_STACK_OVERFLOW;
+}
+
+const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal)
+{
+    if (ordinal >= table->capacity)
+        return NULL;
+    return (const struct ls_stack *)(uintptr_t)ls_load_acquire(
+        &table->directory[ordinal]); /* T2 pairs with T1 */
+}
+
+uint32_t ls_stack_table_count(const struct ls_stack_table *table)
+{
+    return ls_load_relaxed(&table->count);
+}

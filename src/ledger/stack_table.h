@@ -1,0 +1,51 @@
+/*
+ * Interned call stacks: every distinct list of program counters has one ordinal, small and dense.
+ *
+ * Intern: any thread, lock-free, allocation by bumping a reserved region; the same stack interned
+ * by two threads at once yields one ordinal (the loser's copy is wasted). When the table or its
+ * share of memory is full, new stacks get LS_STACK_OVERFLOW and are counted. Reading an ordinal's
+ * stack: any thread, any time; stacks are never changed or freed. Works on in a forked child as it
+ * stands.
+ */
+#ifndef LS_LEDGER_STACK_TABLE_H
+#define LS_LEDGER_STACK_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LS_STACK_DEPTH_MAX 128
+/* The one stack that stands for all that found the table full. */
+#define LS_STACK_OVERFLOW 0
+
+struct ls_stack {
+    uint64_t hash;
+    uint64_t first_seen_ns;
+    uint32_t depth;
+    uint32_t ordinal;
+    uintptr_t pcs[]; /* return addresses, innermost first */
+};
+
+struct ls_stack_table {
+    _Atomic uint32_t *buckets;   /* ordinal plus one; 0 is empty */
+    _Atomic uint64_t *directory; /* ordinal to address of struct ls_stack; 0 while being filled */
+    char *region;
+    size_t region_bytes;
+    uint32_t bucket_mask;
+    uint32_t capacity;
+    _Atomic uint64_t region_used;
+    _Atomic uint32_t count;
+    _Atomic uint64_t overflowed; /* interns that got LS_STACK_OVERFLOW */
+};
+
+/* `capacity` stacks at most, a power of two. 0 or -ENOMEM. */
+int ls_stack_table_init(struct ls_stack_table *table, uint32_t capacity);
+/* `depth` is cut to LS_STACK_DEPTH_MAX. */
+uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                               uint64_t now_ns);
+/* NULL when the ordinal is not (yet) in use. */
+const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal);
+/* All ordinals below this are or will soon be filled. */
+uint32_t ls_stack_table_count(const struct ls_stack_table *table);
+
+#endif

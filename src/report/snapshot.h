@@ -1,0 +1,162 @@
+/*
+ * One summary's worth of facts, complete and consistent, between the collector that gathers them
+ * and the writers that print them. The writers read nothing else: a snapshot made by hand in a
+ * test prints exactly like a live one.
+ *
+ * Strings are UTF-8 (not trusted to be: writers escape), never NULL unless said, owned by whoever
+ * filled the snapshot and valid until it is reused. Times in seconds, sizes in bytes.
+ */
+#ifndef LS_REPORT_SNAPSHOT_H
+#define LS_REPORT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/resource.h"
+
+#define LS_SNAPSHOT_NOTES_MAX 16
+
+enum ls_health_state {
+    LS_HEALTH_ACTIVE,
+    LS_HEALTH_DEGRADED,
+    LS_HEALTH_OFF,
+};
+
+extern const char *const ls_health_state_names[3];
+
+/* One frame, innermost first. */
+struct ls_snapshot_frame {
+    uint64_t pc;          /* 0 for a JavaScript frame read from V8's profile */
+    const char *module;   /* path; "" when unknown (JIT code, JavaScript) */
+    const char *build_id; /* lower-case hex; "" when unknown */
+    uint64_t offset;      /* pc minus the module's load address */
+    const char *function; /* "" when unknown */
+    const char *file;     /* "" when unknown */
+    uint32_t line;        /* 0 when unknown */
+    const char *language; /* "c" (any native code), "js", or "jit" (machine code no module owns) */
+};
+
+struct ls_snapshot_point {
+    double time_s;
+    double live_bytes;
+    double live_count;
+};
+
+struct ls_snapshot_site {
+    uint64_t id;
+    enum ls_resource resource;
+    enum ls_verdict verdict;
+    bool estimated; /* live figures come from sampling */
+    double confidence;
+    double live_bytes;
+    double live_count;
+    double error_bytes; /* standard error of live_bytes */
+    double peak_live_bytes;
+    double acquired_count;
+    double acquired_bytes;
+    double released_count;
+    double growth_bytes_per_s;
+    double growth_count_per_s;
+    double median_age_s;  /* -1 when unknown */
+    const char *function; /* the function a person would name; "" when unknown */
+    const char *location; /* "file:line" where known, else "module+0xoffset", else "" */
+    const char *module;   /* of that function; "" when unknown */
+    const struct ls_snapshot_frame *frames;
+    size_t frame_count;
+    size_t named_frame; /* index in frames of the frame `function` names */
+    const struct ls_snapshot_point *points;
+    size_t point_count;
+};
+
+struct ls_snapshot_module {
+    const char *path;
+    const char *build_id;
+    double live_bytes;
+    double growth_bytes_per_s;
+    unsigned rising_sites;
+};
+
+struct ls_snapshot_event_loop {
+    const char *thread;
+    double delay_p50_s;
+    double delay_p99_s;
+    double delay_max_s;
+    double utilization;
+};
+
+/* RSS = the sum of the parts; a part that is not known is -1 and counts into unexplained. */
+struct ls_snapshot_memory {
+    double rss_bytes;
+    double rss_growth_bytes_per_s;
+    double seconds_to_limit; /* -1: not growing, or no limit */
+    double v8_heap_bytes;
+    double live_heap_bytes;
+    double allocator_slack_bytes;
+    double mapping_bytes;
+    double stack_bytes;
+    double file_bytes;
+    double unexplained_bytes;
+};
+
+struct ls_snapshot {
+    double written_at; /* seconds since 1970-01-01 UTC */
+    uint64_t sequence; /* 1 for the first summary of a run */
+    bool final;
+
+    struct {
+        pid_t pid;
+        const char *command; /* the command line, arguments joined by spaces, at most 4 KiB */
+        const char *program; /* base name of the executable */
+        double started_at;   /* seconds since 1970 */
+        double uptime_s;
+        double limit_bytes;       /* 0: none */
+        const char *limit_source; /* "cgroup", "rlimit", "v8", or "none" */
+    } process;
+
+    struct {
+        const char *mode;     /* "sampled" or "exact" */
+        double sample_bytes;
+        double js_sample_bytes; /* 0 when js is not tracked */
+        double interval_s;
+        const char *track;     /* "all" or "heap+js" as given */
+        unsigned depth;
+        unsigned top;
+        const char *allocator; /* "host" or "jemalloc" */
+    } settings;
+
+    struct {
+        enum ls_health_state state;
+        uint64_t lost_acquires;
+        uint64_t lost_releases;
+        uint64_t ring_high_water; /* most events ever waiting */
+        uint64_t sites;
+        uint64_t sites_overflowed; /* stacks that found the table full */
+        double own_bytes;
+        double own_cpu_s;
+        const char *notes[LS_SNAPSHOT_NOTES_MAX];
+        size_t note_count;
+    } health;
+
+    struct ls_snapshot_memory memory;
+
+    const struct ls_snapshot_event_loop *event_loops;
+    size_t event_loop_count;
+
+    struct {
+        enum ls_process_verdict state;
+        unsigned rising_sites; /* of all sites, listed or not */
+        double rising_growth_bytes_per_s;
+        double explained_growth_share; /* 0 to 1 */
+        const char *message; /* one sentence; the writers print it as it is */
+    } verdict;
+
+    const struct ls_snapshot_site *sites; /* sorted: rising first by growth, then by live bytes */
+    size_t site_count;
+
+    const struct ls_snapshot_module *modules;
+    size_t module_count;
+};
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * The collector: one thread of ours, all signals blocked, asleep between summaries. It empties the
+ * ring, judges and writes. A host thread that wants a summary (flush, exit) asks and waits; nothing
+ * of this ever runs on a host thread.
+ *
+ * The lock covers the ledger's collector side while it changes. It is held for milliseconds, never
+ * across a call into the loader or a write, and everybody else waits for it with a bound.
+ */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "base/atomic.h"
+#include "capture/exact.h"
+#include "ledger/ledger.h"
+#include "runtime/notes.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "system/syscall.h"
+#include "v8/tracker.h"
+
+#define STACK_BYTES     ((size_t)256 << 10)
+#define PICTURE_BYTES   ((size_t)64 << 20)
+#define LOCK_POLL_NS    100000
+#define PRUNE_EVERY     64
+/* V8 is asked for readings this long before a summary, so that they are there when it is made. */
+#define READING_LEAD_NS (200 * UINT64_C(1000000))
+
+static _Atomic int lock;
+static _Atomic int running;
+static _Atomic uint32_t requested;      /* enum ls_collector_request, the strongest wins */
+static _Atomic uint32_t requests_made;  /* number of the last request */
+static _Atomic uint32_t requests_done;  /* all up to this one are served; a futex word */
+static _Atomic int last_write_status;
+static struct ls_arena picture_arena;
+static struct ls_snapshot snapshot;
+static uint64_t next_summary_ns;
+static bool readings_requested;
+
+bool ls_collector_lock(uint64_t timeout_ns)
+{
+    struct timespec pause = {0, LOCK_POLL_NS};
+    uint64_t deadline = 0;
+
+    while (ls_exchange_acquire_release(&lock, 1) != 0) { /* K1 pairs with K2 */
+        if (deadline == 0)
+            deadline = ls_clock_monotonic_ns() + timeout_ns;
+        else if (ls_clock_monotonic_ns() > deadline)
+            return false;
+        ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+    }
+    return true;
+}
+
+void ls_collector_unlock(void)
+{
+    ls_store_release(&lock, 0); /* K2 pairs with K1 */
+}
+
+/* Own lock of the collector: nobody holds it longer than a fork takes. */
+static void take_lock(void)
+{
+    while (!ls_collector_lock(LS_NS_PER_S))
+        continue;
+}
+
+static void note_v8(void)
+{
+    static const char *said;
+    const char *note = ls_v8_note();
+
+    if (note == said)
+        return;
+    if (said != NULL)
+        ls_note_remove(said);
+    if (note != NULL)
+        ls_note(note);
+    said = note;
+}
+
+static int write_files(void)
+{
+    int status = ls_run_directory_write(&ls_runtime.run, &snapshot);
+
+    if (ls_runtime.run.reason[0] != '\0')
+        ls_warn(ls_runtime.run.reason);
+    if (status == 0)
+        ls_runtime.sequence++;
+    if (ls_runtime.sequence % PRUNE_EVERY == 1)
+        ls_run_directory_prune(&ls_runtime.run, ls_runtime.options.keep, snapshot.written_at);
+    return status;
+}
+
+static int summarise(bool final)
+{
+    struct ls_judgement judgement;
+    uint32_t stacks_known = ls_stack_table_count(&ls_ledger.stacks);
+    uint64_t now_ns = ls_clock_monotonic_ns();
+    int status;
+
+    /* Takes the loader's lock. A process that ends inside a constructor of a library holds it, so
+     * the last summary does with the modules it knows. */
+    if (!final)
+        ls_modules_refresh(&ls_ledger.modules, now_ns);
+    note_v8();
+    take_lock();
+    ls_ledger_drain();
+    ls_exact_settle();
+    ls_ledger_settle_sites(stacks_known);
+    ls_js_sites_update();
+    ls_judge(now_ns, &judgement);
+    ls_arena_reset(&picture_arena);
+    status = ls_picture_take(&picture_arena, &judgement, now_ns, final, &snapshot);
+    ls_collector_unlock();
+    if (status != 0) {
+        ls_note("no memory left for a summary; raise the option memory or lower top");
+        return status;
+    }
+    ls_picture_finish(&picture_arena, &snapshot);
+    return write_files();
+}
+
+static void serve_request(void)
+{
+    uint32_t number = ls_load_acquire(&requests_made); /* Q1 pairs with Q2 */
+    uint32_t kind = ls_exchange_acquire_release(&requested, LS_REQUEST_NONE);
+
+    if (kind != LS_REQUEST_NONE)
+        ls_store_relaxed(&last_write_status, summarise(kind == LS_REQUEST_FINAL));
+    ls_store_release(&requests_done, number); /* Q3 pairs with Q4 */
+    ls_sys_futex_wake((const void *)&requests_done, INT32_MAX);
+}
+
+/* Sleeps until something is due: `until_ns`, a request, or a ring half full. */
+static void wait_until(uint64_t until_ns, uint32_t seen_wakes)
+{
+    uint64_t now_ns = ls_clock_monotonic_ns();
+    struct timespec timeout;
+
+    if (now_ns >= until_ns)
+        return;
+    timeout.tv_sec = (time_t)((until_ns - now_ns) / LS_NS_PER_S);
+    timeout.tv_nsec = (long)((until_ns - now_ns) % LS_NS_PER_S);
+    ls_sys_futex_wait((const void *)&ls_ledger.wake_word, seen_wakes, &timeout);
+}
+
+static uint64_t reading_lead_ns(void)
+{
+    uint64_t quarter = ls_runtime.options.interval_ns / 4;
+
+    return quarter < READING_LEAD_NS ? quarter : READING_LEAD_NS;
+}
+
+static void do_what_is_due(void)
+{
+    uint64_t now_ns = ls_clock_monotonic_ns();
+
+    if (ls_load_relaxed(&requests_made) != ls_load_relaxed(&requests_done))
+        serve_request();
+    if (!readings_requested && now_ns + reading_lead_ns() >= next_summary_ns) {
+        ls_v8_request_readings();
+        readings_requested = true;
+    }
+    if (now_ns >= next_summary_ns) {
+        summarise(false);
+        readings_requested = false;
+        next_summary_ns += ls_runtime.options.interval_ns;
+        /* After a machine's sleep or a slow disk: no volley of summaries. */
+        if (next_summary_ns < now_ns)
+            next_summary_ns = now_ns + ls_runtime.options.interval_ns;
+    } else if (ls_ring_waiting(&ls_ledger.ring) >= ls_ledger.wake_level ||
+               ls_load_relaxed(&ls_ledger.sweep_wanted)) {
+        take_lock();
+        ls_ledger_drain();
+        ls_collector_unlock();
+    }
+}
+
+static void *collect(void *unused)
+{
+    (void)unused;
+    ls_sys_call6(SYS_prctl, PR_SET_NAME, (long)"leakshim", 0, 0, 0, 0);
+    for (;;) {
+        uint32_t seen_wakes = ls_load_acquire(&ls_ledger.wake_word); /* W2 pairs with W1 */
+
+        do_what_is_due();
+        wait_until(readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns(),
+                   seen_wakes);
+    }
+    return NULL;
+}
+
+static int start_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all;
+    sigset_t before;
+    int status = pthread_attr_init(&attributes);
+
+    if (status != 0)
+        return -status;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    status = pthread_create(&thread, &attributes, collect, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return -status;
+}
+
+int ls_collector_start(void)
+{
+    int status = 0;
+
+    if (ls_load_acquire(&running))
+        return 0;
+    if (picture_arena.base == NULL)
+        status = ls_arena_init(&picture_arena, PICTURE_BYTES);
+    if (status != 0)
+        return status;
+    next_summary_ns = ls_clock_monotonic_ns() + ls_runtime.options.interval_ns;
+    readings_requested = false;
+    ls_store_relaxed(&running, 1);
+    status = start_thread();
+    if (status != 0)
+        ls_store_relaxed(&running, 0);
+    return status;
+}
+
+static void raise_request(uint32_t kind)
+{
+    uint32_t before = ls_load_relaxed(&requested);
+
+    while (before < kind && !ls_compare_exchange_relaxed(&requested, &before, kind))
+        continue;
+}
+
+int ls_collector_request(enum ls_collector_request kind, uint64_t timeout_ns)
+{
+    uint64_t deadline = ls_clock_monotonic_ns() + timeout_ns;
+    uint32_t number;
+
+    if (!ls_load_acquire(&running))
+        return -ENOTSUP;
+    raise_request(kind);
+    number = ls_add_release(&requests_made, 1) + 1; /* Q2 pairs with Q1 */
+    ls_add_release(&ls_ledger.wake_word, 1);
+    ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
+    for (;;) {
+        uint32_t done = ls_load_acquire(&requests_done); /* Q4 pairs with Q3 */
+        uint64_t now_ns = ls_clock_monotonic_ns();
+        struct timespec pause = {0, 50000000};
+
+        if ((int32_t)(done - number) >= 0)
+            return ls_load_relaxed(&last_write_status);
+        if (now_ns >= deadline)
+            return -ETIMEDOUT;
+        ls_sys_futex_wait((const void *)&requests_done, done, &pause);
+    }
+}
+
+void ls_collector_after_fork(void)
+{
+    ls_store_relaxed(&running, 0);
+    ls_store_relaxed(&requested, LS_REQUEST_NONE);
+    ls_store_relaxed(&requests_done, ls_load_relaxed(&requests_made));
+}

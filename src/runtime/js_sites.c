@@ -1,0 +1,152 @@
+/*
+ * V8's readings as sites of the ledger. A reading is absolute: a site holds what the last reading of
+ * every live isolate says of its function, and nothing once no reading has it any more.
+ */
+#include "runtime/runtime.h"
+
+#include "ledger/ledger.h"
+#include "system/memory.h"
+#include "v8/tracker.h"
+
+#define ISOLATES_MAX 1024
+
+struct isolate {
+    uint64_t number; /* 0: free */
+    struct ls_js_reading *last;
+};
+
+static struct isolate isolates[ISOLATES_MAX];
+static uint64_t round_number;
+
+static struct isolate *isolate_of(uint64_t number)
+{
+    struct isolate *free_place = NULL;
+
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (isolates[i].number == number)
+            return &isolates[i];
+        if (isolates[i].number == 0 && free_place == NULL)
+            free_place = &isolates[i];
+    }
+    if (free_place != NULL)
+        free_place->number = number;
+    return free_place;
+}
+
+static void forget(struct isolate *isolate)
+{
+    if (isolate->last != NULL)
+        ls_v8_reading_free(isolate->last);
+    *isolate = (struct isolate){0};
+}
+
+static void take_readings(void)
+{
+    struct ls_js_reading *reading;
+    uint64_t ended[64];
+    size_t count;
+
+    while ((reading = ls_v8_take_reading()) != NULL) {
+        struct isolate *isolate = isolate_of(reading->isolate);
+
+        if (isolate == NULL) {
+            ls_v8_reading_free(reading);
+            continue;
+        }
+        if (isolate->last != NULL)
+            ls_v8_reading_free(isolate->last);
+        isolate->last = reading;
+    }
+    while ((count = ls_v8_take_ended(ended, 64)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            struct isolate *isolate = isolate_of(ended[i]);
+
+            if (isolate != NULL)
+                forget(isolate);
+        }
+    }
+}
+
+/* The stack may change from reading to reading; the array is made once, for the longest. */
+static void name_frames(struct ls_site *site, const struct ls_js_site *source)
+{
+    const size_t bytes = LS_JS_STACK_MAX * sizeof(struct ls_named_frame);
+    struct ls_named_frame *frames;
+
+    if (site->named_frames == NULL)
+        site->named_frames = ls_memory_own_allocate(bytes);
+    frames = site->named_frames;
+    if (frames == NULL)
+        return;
+    site->named_frame_count = source->stack_length;
+    for (uint32_t i = 0; i < source->stack_length; i++) {
+        frames[i] = (struct ls_named_frame){
+            .function = source->stack[i]->name,
+            .file = source->stack[i]->script,
+            .line = source->stack[i]->line,
+        };
+        if (source->stack[i] == source->function)
+            site->named_frame = i;
+    }
+}
+
+static void add_reading(const struct ls_js_reading *reading)
+{
+    for (size_t i = 0; i < reading->site_count; i++) {
+        const struct ls_js_site *source = &reading->sites[i];
+        struct ls_site *site =
+            ls_site_table_obtain(&ls_ledger.sites, LS_RESOURCE_JS, source->function->key);
+
+        if (site == NULL)
+            continue;
+        if (site->reading != round_number)
+            site->tally = (struct ls_tally){0};
+        site->reading = round_number;
+        site->tally.live_bytes += source->live_bytes;
+        site->tally.live_count += source->live_count;
+        site->tally.variance_bytes += source->variance_bytes;
+        name_frames(site, source);
+    }
+}
+
+void ls_js_sites_update(void)
+{
+    round_number++;
+    take_readings();
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (isolates[i].last != NULL)
+            add_reading(isolates[i].last);
+    }
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->resource == LS_RESOURCE_JS && site->reading != round_number)
+            site->tally = (struct ls_tally){0};
+    }
+}
+
+void ls_js_sites_totals(struct ls_js_totals *totals)
+{
+    double fullest = -1;
+
+    *totals = (struct ls_js_totals){0};
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        const struct ls_js_reading *reading = isolates[i].last;
+        double share;
+
+        if (reading == NULL)
+            continue;
+        totals->isolates++;
+        totals->used_heap_bytes += (double)reading->used_heap_bytes;
+        totals->total_heap_bytes += (double)reading->total_heap_bytes;
+        totals->external_bytes += (double)reading->external_bytes;
+        share = reading->heap_limit_bytes == 0
+                    ? 0
+                    : (double)reading->used_heap_bytes / (double)reading->heap_limit_bytes;
+        if (share > fullest) {
+            fullest = share;
+            totals->fullest_used_bytes = (double)reading->used_heap_bytes;
+            totals->fullest_limit_bytes = (double)reading->heap_limit_bytes;
+        }
+    }
+}

@@ -1,0 +1,210 @@
+/*
+ * From live figures to verdicts: adds this moment to every site's history, asks src/trend for each
+ * site and for the process, and finds the limit that is reached first.
+ */
+#include "runtime/runtime.h"
+
+#include "ledger/ledger.h"
+#include "base/math.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "system/process.h"
+
+static struct ls_trend_verdict *verdicts[LS_SITE_CHUNKS_MAX];
+static struct ls_history resident_history;
+static double last_judged_s;
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / (double)LS_NS_PER_S;
+}
+
+static struct ls_trend_verdict *verdict_place(const struct ls_site *site)
+{
+    struct ls_trend_verdict **chunk = &verdicts[site->index / LS_SITES_PER_CHUNK];
+
+    if (*chunk == NULL)
+        *chunk = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(**chunk));
+    return *chunk == NULL ? NULL : &(*chunk)[site->index % LS_SITES_PER_CHUNK];
+}
+
+const struct ls_trend_verdict *ls_judge_site(const struct ls_site *site)
+{
+    static const struct ls_trend_verdict learning = {.verdict = LS_VERDICT_LEARNING};
+    const struct ls_trend_verdict *place = verdict_place(site);
+
+    return place == NULL ? &learning : place;
+}
+
+static void remember(struct ls_site *site, double now_s)
+{
+    struct ls_history_point point = {
+        .time_s = (float)now_s,
+        .live_bytes = (float)site->tally.live_bytes,
+        .live_count = (float)site->tally.live_count,
+        .error_bytes = (float)ls_math_sqrt(site->tally.variance_bytes),
+    };
+
+    if (site->history.count == 0) {
+        site->first_seen_s = now_s;
+        /* It held nothing when the others were last looked at. */
+        if (last_judged_s > 0)
+            ls_history_add(&site->history, (struct ls_history_point){.time_s = (float)last_judged_s});
+    }
+    ls_history_add(&site->history, point);
+}
+
+static size_t points_of(const struct ls_history *history, struct ls_trend_point *points)
+{
+    for (uint32_t i = 0; i < history->count; i++) {
+        points[i] = (struct ls_trend_point){
+            .time_s = history->points[i].time_s,
+            .live_bytes = history->points[i].live_bytes,
+            .live_count = history->points[i].live_count,
+            .error_bytes = history->points[i].error_bytes,
+        };
+    }
+    return history->count;
+}
+
+static double interval_s(void)
+{
+    return seconds(ls_runtime.options.interval_ns);
+}
+
+static void judge_site(const struct ls_site *site, double rss_bytes, unsigned sites_tested)
+{
+    struct ls_trend_point points[LS_HISTORY_POINTS];
+    struct ls_trend_verdict *verdict = verdict_place(site);
+    struct ls_trend_series series = {
+        .points = points,
+        .count = points_of(&site->history, points),
+        .step_s = interval_s(),
+        .interval_s = interval_s(),
+        .warmup_s = 0,
+        .process_bytes = rss_bytes,
+        .sites_tested = sites_tested > 0 ? sites_tested : 1,
+    };
+
+    if (verdict != NULL)
+        ls_trend_judge(&series, verdict);
+}
+
+static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
+                   double *tracked_bytes_per_s)
+{
+    const struct ls_trend_verdict *verdict = ls_judge_site(site);
+
+    *tracked_bytes_per_s += verdict->growth_bytes_per_s;
+    if (site->resource == LS_RESOURCE_HEAP)
+        judgement->live_heap_bytes += site->tally.live_bytes;
+    if (verdict->verdict != LS_VERDICT_RISING)
+        return;
+    judgement->rising_sites++;
+    judgement->rising_bytes_per_s += verdict->growth_bytes_per_s;
+    if (site->resource == LS_RESOURCE_JS)
+        judgement->rising_js_bytes_per_s += verdict->growth_bytes_per_s;
+}
+
+struct limit {
+    double limit_bytes;
+    double used_bytes;
+    const char *source;
+    bool js_only; /* only the JavaScript heap counts against it */
+};
+
+/* Takes the limit if it is reached before the one held. */
+static void consider(const struct limit *limit, const struct ls_trend_process *process,
+                     struct ls_judgement *judgement, struct ls_trend_process_verdict *best)
+{
+    struct ls_trend_process question = *process;
+    struct ls_trend_process_verdict answer;
+    bool first = judgement->limit_bytes == 0;
+
+    if (limit->limit_bytes <= 0)
+        return;
+    question.limit_bytes = limit->limit_bytes;
+    question.resident_bytes = limit->used_bytes;
+    ls_trend_judge_process(&question, &answer);
+    if (limit->js_only && answer.seconds_to_limit >= 0) {
+        double left = limit->limit_bytes - limit->used_bytes;
+
+        answer.seconds_to_limit = judgement->rising_js_bytes_per_s > 0
+                                      ? (left > 0 ? left : 0) / judgement->rising_js_bytes_per_s
+                                      : -1;
+    }
+    if (first || (answer.seconds_to_limit >= 0 && (best->seconds_to_limit < 0 ||
+                                                   answer.seconds_to_limit < best->seconds_to_limit)) ||
+        (answer.seconds_to_limit < 0 && best->seconds_to_limit < 0 &&
+         limit->limit_bytes - limit->used_bytes < judgement->limit_bytes - judgement->rss_bytes)) {
+        *best = answer;
+        judgement->limit_bytes = limit->limit_bytes;
+        judgement->limit_source = limit->source;
+    }
+}
+
+static void judge_process(const struct ls_process_memory *memory, double tracked_bytes_per_s,
+                          struct ls_judgement *judgement)
+{
+    struct ls_trend_point points[LS_HISTORY_POINTS];
+    struct ls_js_totals js;
+    struct ls_trend_process process = {
+        .resident = points,
+        .count = points_of(&resident_history, points),
+        .step_s = interval_s(),
+        .interval_s = interval_s(),
+        .rising_bytes_per_s = judgement->rising_bytes_per_s,
+        .tracked_bytes_per_s = tracked_bytes_per_s,
+        .rising_sites = judgement->rising_sites,
+        .resident_bytes = judgement->rss_bytes,
+    };
+    struct ls_trend_process_verdict best;
+
+    ls_js_sites_totals(&js);
+    judgement->v8_heap_bytes = js.isolates > 0 ? js.total_heap_bytes : -1;
+    ls_trend_judge_process(&process, &best);
+    consider(&(struct limit){(double)ls_process_cgroup_limit(), judgement->rss_bytes, "cgroup",
+                             false},
+             &process, judgement, &best);
+    consider(&(struct limit){(double)ls_process_address_limit(), (double)memory->virtual_bytes,
+                             "rlimit", false},
+             &process, judgement, &best);
+    if (js.isolates > 0)
+        consider(&(struct limit){js.fullest_limit_bytes, js.fullest_used_bytes, "v8", true},
+                 &process, judgement, &best);
+    judgement->process = best;
+}
+
+void ls_judge(uint64_t now_ns, struct ls_judgement *judgement)
+{
+    double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
+    double tracked_bytes_per_s = 0;
+    struct ls_process_memory memory;
+
+    *judgement = (struct ls_judgement){.limit_source = "none", .v8_heap_bytes = -1};
+    ls_process_read_memory(&memory);
+    judgement->rss_bytes = (double)memory.resident_bytes;
+    judgement->file_bytes = (double)memory.resident_file_bytes;
+    ls_history_add(&resident_history,
+                   (struct ls_history_point){(float)now_s, (float)memory.resident_bytes, 0, 0});
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        remember(site, now_s);
+        judge_site(site, judgement->rss_bytes, ls_ledger.sites.count);
+        add_up(site, judgement, &tracked_bytes_per_s);
+    }
+    judge_process(&memory, tracked_bytes_per_s, judgement);
+    last_judged_s = now_s;
+}
+
+void ls_judge_after_fork(void)
+{
+    resident_history.count = 0;
+    last_judged_s = 0;
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        site->history.count = 0;
+    }
+}

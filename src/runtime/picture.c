@@ -1,0 +1,338 @@
+/*
+ * Gathers one snapshot: picks the sites to list, copies what the writers need, so that the ledger
+ * can be let go before anything is written.
+ */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/math.h"
+#include "capture/heap.h"
+#include "ledger/ledger.h"
+#include "runtime/notes.h"
+#include "runtime/picture_ages.h"
+#include "runtime/picture_order.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "v8/tracker.h"
+
+static void copy_points(struct ls_arena *arena, const struct ls_site *site,
+                        struct ls_snapshot_site *view)
+{
+    struct ls_snapshot_point *points =
+        ls_arena_take(arena, site->history.count * sizeof(*points));
+
+    if (points == NULL)
+        return;
+    for (uint32_t i = 0; i < site->history.count; i++) {
+        points[i] = (struct ls_snapshot_point){
+            .time_s = site->history.points[i].time_s,
+            .live_bytes = site->history.points[i].live_bytes,
+            .live_count = site->history.points[i].live_count,
+        };
+    }
+    view->points = points;
+    view->point_count = site->history.count;
+}
+
+static void copy_named_frames(struct ls_arena *arena, const struct ls_site *site,
+                              struct ls_snapshot_site *view)
+{
+    struct ls_snapshot_frame *frames =
+        ls_arena_take(arena, site->named_frame_count * sizeof(*frames));
+
+    if (frames == NULL)
+        return;
+    for (uint32_t i = 0; i < site->named_frame_count; i++) {
+        frames[i] = (struct ls_snapshot_frame){
+            .module = "",
+            .build_id = "",
+            .function = site->named_frames[i].function,
+            .file = site->named_frames[i].file,
+            .line = site->named_frames[i].line,
+            .language = "js",
+        };
+    }
+    view->frames = frames;
+    view->frame_count = site->named_frame_count;
+    view->named_frame = site->named_frame;
+}
+
+static struct ls_snapshot_frame native_frame(uintptr_t pc, const struct ls_module *module)
+{
+    return (struct ls_snapshot_frame){
+        .pc = pc,
+        .module = module == NULL ? "" : module->path,
+        .build_id = module == NULL ? "" : module->build_id,
+        .offset = module == NULL ? 0 : pc - module->bias,
+        .function = "",
+        .file = "",
+        .language = module == NULL ? "jit" : "c",
+    };
+}
+
+/* Frames of this library are left out; a run of JIT frames is shown once. */
+static void copy_native_frames(struct ls_arena *arena, const struct ls_site *site,
+                               struct ls_snapshot_site *view)
+{
+    const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, site->stack);
+    struct ls_snapshot_frame *frames;
+    const struct ls_module *last = (const struct ls_module *)1;
+    size_t count = 0;
+    bool named = false;
+
+    if (stack == NULL)
+        return;
+    frames = ls_arena_take(arena, stack->depth * sizeof(*frames));
+    if (frames == NULL)
+        return;
+    for (uint32_t i = 0; i < stack->depth; i++) {
+        const struct ls_module *module =
+            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+
+        if ((module != NULL && module->is_own) || (module == NULL && last == NULL))
+            continue;
+        if (!named && module != NULL && module == site->module) {
+            view->named_frame = count;
+            named = true;
+        }
+        frames[count++] = native_frame(stack->pcs[i], module);
+        last = module;
+    }
+    view->frames = frames;
+    view->frame_count = count;
+}
+
+static bool is_estimated(const struct ls_site *site)
+{
+    return site->resource == LS_RESOURCE_JS ||
+           (site->resource == LS_RESOURCE_HEAP && ls_runtime.options.mode == LS_MODE_SAMPLED);
+}
+
+static void copy_site(struct ls_arena *arena, const struct ls_site *site,
+                      struct ls_snapshot_site *view)
+{
+    const struct ls_trend_verdict *verdict = ls_judge_site(site);
+    bool counted = site->resource != LS_RESOURCE_JS; /* readings of V8 tell what lives, no more */
+
+    *view = (struct ls_snapshot_site){
+        .id = site->id,
+        .resource = site->resource,
+        .verdict = verdict->verdict,
+        .estimated = is_estimated(site),
+        .confidence = verdict->confidence,
+        .live_bytes = site->tally.live_bytes,
+        .live_count = site->tally.live_count,
+        .error_bytes = ls_math_sqrt(site->tally.variance_bytes),
+        .peak_live_bytes = site->peak_live_bytes,
+        .acquired_count = counted ? site->tally.acquired_count : -1,
+        .acquired_bytes = counted ? site->tally.acquired_bytes : -1,
+        .released_count = counted ? site->tally.released_count : -1,
+        .growth_bytes_per_s = verdict->growth_bytes_per_s,
+        .growth_count_per_s = verdict->growth_count_per_s,
+        .median_age_s = -1,
+        .function = "",
+        .location = "",
+        .module = site->module == NULL ? "" : site->module->path,
+    };
+    copy_points(arena, site, view);
+    if (site->overflow)
+        view->function = "(more callsites than the table holds)";
+    else if (site->resource == LS_RESOURCE_JS)
+        copy_named_frames(arena, site, view);
+    else
+        copy_native_frames(arena, site, view);
+}
+
+static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapshot *snapshot)
+{
+    uint32_t count = ls_ledger.sites.count;
+    const struct ls_site **order = ls_arena_take(arena, count * sizeof(*order));
+    struct ls_snapshot_site *views;
+    size_t listed;
+
+    if (order == NULL && count > 0)
+        return -ENOMEM;
+    listed = ls_picture_order(order, ls_runtime.options.top);
+    views = ls_arena_take(arena, listed * sizeof(*views));
+    if (views == NULL && listed > 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < listed; i++)
+        copy_site(arena, order[i], &views[i]);
+    snapshot->sites = views;
+    snapshot->site_count = listed;
+    return ls_picture_ages(arena, order, views, listed, now_ns);
+}
+
+static int copy_modules(struct ls_arena *arena, struct ls_snapshot *snapshot)
+{
+    uint32_t count = ls_load_acquire(&ls_ledger.modules.count); /* M2 in ledger/modules.c */
+    struct ls_snapshot_module *views = ls_arena_take(arena, count * sizeof(*views));
+    size_t used = 0;
+
+    if (views == NULL && count > 0)
+        return -ENOMEM;
+    for (uint32_t m = 0; m < count; m++) {
+        const struct ls_module *module = ls_ledger.modules.entries[m];
+        struct ls_snapshot_module view = {.path = module->path, .build_id = module->build_id};
+
+        for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+            const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+            const struct ls_trend_verdict *verdict = ls_judge_site(site);
+
+            if (site->module != module)
+                continue;
+            view.live_bytes += site->tally.live_bytes;
+            view.growth_bytes_per_s += verdict->growth_bytes_per_s;
+            view.rising_sites += verdict->verdict == LS_VERDICT_RISING;
+        }
+        if (view.live_bytes > 0 || view.rising_sites > 0)
+            views[used++] = view;
+    }
+    snapshot->modules = views;
+    snapshot->module_count = used;
+    return 0;
+}
+
+static const char *option_text(struct ls_arena *arena, const char *name)
+{
+    char buffer[256];
+    struct ls_text text;
+
+    ls_text_init(&text, buffer, sizeof(buffer));
+    ls_options_write_value(&ls_runtime.options, name, &text);
+    return ls_arena_copy(arena, buffer, text.length);
+}
+
+static void describe_process(const struct ls_judgement *judgement, uint64_t now_ns,
+                             struct ls_snapshot *snapshot)
+{
+    double now = (double)ls_clock_ns(CLOCK_REALTIME) * 1e-9;
+
+    (void)now_ns;
+    snapshot->written_at = now;
+    snapshot->process.pid = ls_runtime.pid;
+    snapshot->process.command = ls_runtime.command;
+    snapshot->process.program = ls_runtime.program;
+    snapshot->process.started_at = ls_runtime.started_at;
+    snapshot->process.uptime_s = now - ls_runtime.started_at;
+    snapshot->process.limit_bytes = judgement->limit_bytes;
+    snapshot->process.limit_source = judgement->limit_source;
+}
+
+static void describe_settings(struct ls_arena *arena, struct ls_snapshot *snapshot)
+{
+    const struct ls_options *options = &ls_runtime.options;
+
+    snapshot->settings.mode = option_text(arena, "mode");
+    snapshot->settings.sample_bytes =
+        options->mode == LS_MODE_EXACT ? 0 : (double)options->sample_bytes;
+    snapshot->settings.js_sample_bytes =
+        ls_v8_current_state() == LS_V8_READY ? (double)options->js_sample_bytes : 0;
+    snapshot->settings.interval_s = (double)options->interval_ns / (double)LS_NS_PER_S;
+    snapshot->settings.track = option_text(arena, "track");
+    snapshot->settings.depth = options->depth;
+    snapshot->settings.top = options->top;
+    snapshot->settings.allocator = option_text(arena, "allocator");
+}
+
+static void describe_health(struct ls_snapshot *snapshot)
+{
+    snapshot->health.note_count = ls_notes_list(snapshot->health.notes, LS_SNAPSHOT_NOTES_MAX);
+    snapshot->health.state = ls_runtime.degraded ? LS_HEALTH_DEGRADED : LS_HEALTH_ACTIVE;
+    /* Relaxed: statistics. */
+    snapshot->health.lost_acquires =
+        ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks();
+    snapshot->health.lost_releases = ls_load_relaxed(&ls_ledger.lost_releases);
+    snapshot->health.ring_high_water = ls_ledger.ring.high_water;
+    snapshot->health.sites = ls_ledger.sites.count;
+    snapshot->health.sites_overflowed =
+        ls_load_relaxed(&ls_ledger.stacks.overflowed) + ls_ledger.sites.overflowed;
+    snapshot->health.own_bytes = (double)ls_memory_own_bytes();
+    snapshot->health.own_cpu_s = (double)ls_clock_ns(CLOCK_THREAD_CPUTIME_ID) * 1e-9;
+}
+
+/* What is not read is -1, and counts into the unexplained part. */
+static void describe_memory(const struct ls_judgement *judgement, struct ls_snapshot *snapshot)
+{
+    struct ls_snapshot_memory *memory = &snapshot->memory;
+    double known = judgement->live_heap_bytes + judgement->file_bytes;
+
+    if (judgement->v8_heap_bytes > 0)
+        known += judgement->v8_heap_bytes;
+    *memory = (struct ls_snapshot_memory){
+        .rss_bytes = judgement->rss_bytes,
+        .rss_growth_bytes_per_s = judgement->process.rss_growth_bytes_per_s,
+        .seconds_to_limit = judgement->process.seconds_to_limit,
+        .v8_heap_bytes = judgement->v8_heap_bytes,
+        .live_heap_bytes = judgement->live_heap_bytes,
+        .allocator_slack_bytes = -1,
+        .mapping_bytes = -1,
+        .stack_bytes = -1,
+        .file_bytes = judgement->file_bytes,
+        .unexplained_bytes = judgement->rss_bytes - known,
+    };
+}
+
+int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement, uint64_t now_ns,
+                    bool final, struct ls_snapshot *snapshot)
+{
+    int status;
+
+    *snapshot = (struct ls_snapshot){.sequence = ls_runtime.sequence + 1, .final = final};
+    describe_process(judgement, now_ns, snapshot);
+    describe_settings(arena, snapshot);
+    describe_health(snapshot);
+    describe_memory(judgement, snapshot);
+    snapshot->verdict.state = judgement->process.state;
+    snapshot->verdict.rising_sites = judgement->rising_sites;
+    snapshot->verdict.rising_growth_bytes_per_s = judgement->rising_bytes_per_s;
+    snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
+    snapshot->verdict.message = "";
+    status = copy_sites(arena, now_ns, snapshot);
+    return status != 0 ? status : copy_modules(arena, snapshot);
+}
+
+static const char *location_of(struct ls_arena *arena, const struct ls_snapshot_frame *frame)
+{
+    char buffer[1024];
+    struct ls_text text;
+
+    ls_text_init(&text, buffer, sizeof(buffer));
+    if (frame->file[0] != '\0') {
+        ls_text_string(&text, frame->file);
+        ls_text_char(&text, ':');
+        ls_text_unsigned(&text, frame->line);
+    } else if (frame->module[0] != '\0') {
+        const char *slash = strrchr(frame->module, '/');
+
+        ls_text_string(&text, slash == NULL ? frame->module : slash + 1);
+        ls_text_string(&text, "+0x");
+        ls_text_hex(&text, frame->offset, 1);
+    }
+    return ls_arena_copy(arena, buffer, text.length);
+}
+
+void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot)
+{
+    char buffer[1024];
+    struct ls_text text;
+
+    ls_names_resolve(snapshot);
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        struct ls_snapshot_site *site = (struct ls_snapshot_site *)&snapshot->sites[i];
+        const struct ls_snapshot_frame *frame;
+
+        if (site->frame_count == 0)
+            continue;
+        site->named_frame = ls_names_choose(site);
+        frame = &site->frames[site->named_frame];
+        site->function = frame->function;
+        site->location = location_of(arena, frame);
+    }
+    ls_text_init(&text, buffer, sizeof(buffer));
+    ls_report_message(snapshot, &text);
+    snapshot->verdict.message = ls_arena_copy(arena, buffer, text.length);
+}

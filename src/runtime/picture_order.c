@@ -1,0 +1,71 @@
+#include "runtime/picture_order.h"
+
+#include <stdbool.h>
+
+#include "ledger/ledger.h"
+#include "runtime/runtime.h"
+
+/* True when `first` is listed before `second`. The id decides between equals, so that the order
+ * does not jump from summary to summary. */
+static bool comes_before(const struct ls_site *first, const struct ls_site *second)
+{
+    const struct ls_trend_verdict *a = ls_judge_site(first);
+    const struct ls_trend_verdict *b = ls_judge_site(second);
+    bool a_rises = a->verdict == LS_VERDICT_RISING;
+    bool b_rises = b->verdict == LS_VERDICT_RISING;
+
+    if (a_rises != b_rises)
+        return a_rises;
+    if (a_rises && a->growth_bytes_per_s != b->growth_bytes_per_s)
+        return a->growth_bytes_per_s > b->growth_bytes_per_s;
+    if (first->tally.live_bytes != second->tally.live_bytes)
+        return first->tally.live_bytes > second->tally.live_bytes;
+    return first->id < second->id;
+}
+
+/* Heap sort, since qsort may allocate: the root is the one listed last. */
+static void sift_down(const struct ls_site **order, size_t root, size_t count)
+{
+    for (;;) {
+        size_t child = 2 * root + 1;
+        const struct ls_site *held = order[root];
+
+        if (child >= count)
+            return;
+        if (child + 1 < count && comes_before(order[child], order[child + 1]))
+            child++;
+        if (!comes_before(held, order[child]))
+            return;
+        order[root] = order[child];
+        order[child] = held;
+        root = child;
+    }
+}
+
+static void sort(const struct ls_site **order, size_t count)
+{
+    for (size_t root = count / 2; root-- > 0;)
+        sift_down(order, root, count);
+    for (size_t end = count; end-- > 1;) {
+        const struct ls_site *last = order[0];
+
+        order[0] = order[end];
+        order[end] = last;
+        sift_down(order, 0, end);
+    }
+}
+
+size_t ls_picture_order(const struct ls_site **order, size_t top)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->tally.live_count > 0 || site->tally.acquired_count > 0 ||
+            ls_judge_site(site)->verdict == LS_VERDICT_RISING)
+            order[count++] = site;
+    }
+    sort(order, count);
+    return count < top ? count : top;
+}

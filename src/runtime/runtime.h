@@ -1,0 +1,129 @@
+/*
+ * The state the stages of the runtime share. One per process.
+ *
+ *   start.c      constructor: reads the options, decides whether this process is tracked
+ *   collector.c  the thread that drains, judges and writes
+ *   judge.c      histories and verdicts of the sites
+ *   js_sites.c   V8's readings as sites
+ *   picture.c    gathers a snapshot for the writers
+ *   names.c      function names of native frames
+ *   fork.c       what happens around fork
+ *   api.c        the public functions
+ */
+#ifndef LS_RUNTIME_RUNTIME_H
+#define LS_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ledger/history.h"
+#include "ledger/site_table.h"
+#include "report/run_directory.h"
+#include "report/snapshot.h"
+#include "runtime/options.h"
+#include "system/arena.h"
+#include "trend/trend.h"
+
+enum ls_runtime_state {
+    LS_RUNTIME_OFF,     /* for good */
+    LS_RUNTIME_WAITING, /* start=off */
+    LS_RUNTIME_ACTIVE,
+};
+
+struct ls_runtime {
+    struct ls_options options;
+    _Atomic int state;
+    pid_t pid;
+    double started_at;         /* of the process, seconds since 1970 */
+    uint64_t watched_since_ns; /* CLOCK_MONOTONIC when tracking began */
+    uint64_t sequence;         /* summaries written */
+    bool degraded;
+    char program[256];
+    char command[4096];
+    struct ls_run_directory run;
+    /* Zero in a forked copy that did not pass through our fork handlers (raw clone). */
+    volatile uint32_t *fork_marker;
+};
+
+extern struct ls_runtime ls_runtime;
+
+/* True in the process that was set up, false in a vfork child and in a raw clone of it. */
+bool ls_runtime_owns_process(void);
+
+/* --- start.c --- */
+/* Everything that makes tracking run; idempotent. 0 or -errno. */
+int ls_runtime_activate(void);
+void ls_runtime_describe_directory(struct ls_run_directory_options *directory);
+
+/* --- collector.c --- */
+enum ls_collector_request {
+    LS_REQUEST_NONE,
+    LS_REQUEST_FLUSH,
+    LS_REQUEST_FINAL,
+};
+
+/* Starts the thread. 0 or -errno. */
+int ls_collector_start(void);
+/* Asks for a summary and waits for it, at most `timeout_ns`. 0, -ETIMEDOUT, or the write's error. */
+int ls_collector_request(enum ls_collector_request request, uint64_t timeout_ns);
+/* The ledger as of now, for readers on other threads; bounded wait, false when it was not had. */
+bool ls_collector_lock(uint64_t timeout_ns);
+void ls_collector_unlock(void);
+/* In a forked child: no thread, no request, lock as the child holds it. */
+void ls_collector_after_fork(void);
+
+/* --- judge.c --- */
+struct ls_judgement {
+    unsigned rising_sites;
+    double rising_bytes_per_s;
+    double rising_js_bytes_per_s;
+    struct ls_trend_process_verdict process;
+    double limit_bytes;
+    const char *limit_source;
+    double rss_bytes;
+    double file_bytes;
+    double live_heap_bytes;
+    double v8_heap_bytes; /* -1: no isolate read */
+};
+
+/* Adds this moment to every history and judges. Under the collector's lock. */
+void ls_judge(uint64_t now_ns, struct ls_judgement *judgement);
+/* The verdict of one site as of the last ls_judge. */
+const struct ls_trend_verdict *ls_judge_site(const struct ls_site *site);
+void ls_judge_after_fork(void);
+
+/* --- js_sites.c --- */
+/* Takes V8's finished readings into sites. Under the collector's lock. */
+void ls_js_sites_update(void);
+/* Sums over the isolates' last readings; used -1 when none was read. */
+struct ls_js_totals {
+    double used_heap_bytes;
+    double total_heap_bytes;
+    double fullest_used_bytes; /* of the isolate nearest its limit */
+    double fullest_limit_bytes;
+    double external_bytes;
+    unsigned isolates;
+};
+void ls_js_sites_totals(struct ls_js_totals *totals);
+
+/* --- picture.c --- */
+/* Builds the snapshot from the ledger, under the collector's lock; everything it points to lives in
+ * `arena` or for ever. Names of native frames are filled in by ls_names_resolve, without the lock. */
+int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement, uint64_t now_ns,
+                    bool final, struct ls_snapshot *snapshot);
+/* What needs names: functions, locations, the message. Without the lock. */
+void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot);
+
+/* --- names.c --- */
+/* Fills in `function` of all native frames of the snapshot. Reads ELF files. */
+void ls_names_resolve(struct ls_snapshot *snapshot);
+/* The frame a person would name the site after: past allocator wrappers and runtime libraries. */
+size_t ls_names_choose(const struct ls_snapshot_site *site);
+/* In a forked child: the names found so far may be half written. */
+void ls_names_after_fork(void);
+
+/* --- fork.c --- */
+int ls_fork_start(void);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The beginning and the end: reads the options, decides whether this process is tracked, brings the
+ * stages up in the order of the data's way backwards, and sees to a last summary.
+ */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "capture/exact.h"
+#include "capture/heap.h"
+#include "capture/unwind.h"
+#include "interpose/hooks.h"
+#include "ledger/ledger.h"
+#include "runtime/notes.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "system/process.h"
+#include "system/real.h"
+#include "system/syscall.h"
+#include "v8/tracker.h"
+
+#define CHILD_MARK      "LEAKSHIM_TRACKED_BY"
+#define LAST_WORD_NS    (2 * LS_NS_PER_S)
+
+#define SAMPLED_STACKS  65536
+#define EXACT_STACKS    262144
+#define RING_EVENTS     16384
+#define SLOT_BYTES      sizeof(struct ls_live_slot)
+
+struct ls_runtime ls_runtime;
+
+void *malloc(size_t size);
+
+bool ls_runtime_owns_process(void)
+{
+    return ls_load_acquire(&ls_runtime.state) == LS_RUNTIME_ACTIVE &&
+           ls_runtime.fork_marker != NULL && *ls_runtime.fork_marker == 1 &&
+           ls_runtime.pid == ls_sys_getpid();
+}
+
+void ls_runtime_describe_directory(struct ls_run_directory_options *directory)
+{
+    *directory = (struct ls_run_directory_options){
+        .directory = ls_runtime.options.directory,
+        .temporary = getenv("TMPDIR"),
+        .program = ls_runtime.program,
+        .pid = ls_runtime.pid,
+        .started_at = ls_runtime.started_at,
+    };
+}
+
+static void complain(void *context, const char *line)
+{
+    (void)context;
+    ls_warn(line);
+}
+
+/* With children=off an executed child finds its ancestor's mark in the environment. It is set only
+ * then: the host's environment is otherwise left as it is. */
+static bool is_unwanted_child(void)
+{
+    char own[24];
+    struct ls_text text;
+    const char *mark = getenv(CHILD_MARK);
+
+    ls_text_init(&text, own, sizeof(own));
+    ls_text_unsigned(&text, (uint64_t)ls_runtime.pid);
+    if (mark != NULL && strcmp(mark, own) != 0)
+        return true;
+    if (!ls_runtime.options.children)
+        setenv(CHILD_MARK, own, 1);
+    return false;
+}
+
+static bool is_wanted(void)
+{
+    return ls_runtime.options.mode != LS_MODE_OFF &&
+           ls_options_program_wanted(&ls_runtime.options, ls_runtime.program) &&
+           !is_unwanted_child();
+}
+
+static struct ls_ledger_limits ledger_limits(void)
+{
+    bool exact = ls_runtime.options.mode == LS_MODE_EXACT;
+
+    /* Half of the cap for the live set, the rest for stacks, sites and one summary. */
+    return (struct ls_ledger_limits){
+        .stacks = exact ? EXACT_STACKS : SAMPLED_STACKS,
+        .slots = ls_runtime.options.memory_bytes / 2 / SLOT_BYTES,
+        .ring_events = RING_EVENTS,
+    };
+}
+
+/* What a summary can do without: said once, and the run goes on. */
+static void start_optional_parts(void)
+{
+    if (ls_unwind_start(ls_runtime.options.depth) != 0) {
+        ls_warn("libunwind.so.8 is missing or unusable: heap growth is seen, but not where");
+        ls_runtime.degraded = true;
+    }
+    if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) &&
+        ls_v8_start(ls_runtime.options.js_sample_bytes))
+        ls_hook_targets.safe_point = ls_v8_safe_point;
+    if (ls_real_malloc_is_foreign((const void *)malloc)) {
+        ls_note("malloc is not ours here: the program, or a library loaded before this one, has its "
+                "own; the heap is not tracked");
+        ls_runtime.degraded = true;
+    }
+}
+
+static void refresh_modules(void)
+{
+    ls_modules_refresh(&ls_ledger.modules, ls_clock_monotonic_ns());
+}
+
+static void write_last_word(void)
+{
+    int saved_errno = errno;
+
+    if (!ls_runtime_owns_process())
+        return;
+    /* A short helper program leaves nothing behind, unless every block counts. */
+    if (ls_runtime.sequence == 0 && ls_runtime.options.mode != LS_MODE_EXACT)
+        return;
+    refresh_modules();
+    ls_collector_request(LS_REQUEST_FINAL, LAST_WORD_NS);
+    errno = saved_errno;
+}
+
+static int start_required_parts(void)
+{
+    struct ls_ledger_limits limits = ledger_limits();
+    bool exact = ls_runtime.options.mode == LS_MODE_EXACT;
+    int status = ls_memory_start(ls_runtime.options.allocator == LS_ALLOCATOR_JEMALLOC);
+
+    if (status == 0 && !exact)
+        ls_memory_own_set_cap(ls_runtime.options.memory_bytes);
+    if (status == 0)
+        status = ls_ledger_start(&limits);
+    if (status == 0 && exact)
+        status = ls_exact_start(limits.stacks);
+    if (status == 0)
+        status = ls_thread_start();
+    if (status == 0)
+        status = ls_fork_start();
+    return status;
+}
+
+static void set_heap_mode(void)
+{
+    if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_HEAP)) {
+        ls_heap_set_mode(LS_HEAP_OFF);
+        return;
+    }
+    ls_heap_set_sample_mean(ls_runtime.options.sample_bytes);
+    ls_heap_set_mode(ls_runtime.options.mode == LS_MODE_EXACT ? LS_HEAP_EXACT : LS_HEAP_SAMPLED);
+}
+
+int ls_runtime_activate(void)
+{
+    static bool parts_started;
+    int status = 0;
+
+    if (ls_load_acquire(&ls_runtime.state) == LS_RUNTIME_OFF)
+        return -ENOTSUP;
+    if (!parts_started) {
+        parts_started = true;
+        status = start_required_parts();
+        if (status == 0) {
+            start_optional_parts();
+            refresh_modules();
+            ls_runtime.watched_since_ns = ls_clock_monotonic_ns();
+            status = ls_collector_start();
+        }
+        ls_hook_targets.before_end = write_last_word;
+        ls_hook_targets.before_unload = refresh_modules;
+        at_quick_exit(write_last_word);
+    }
+    if (status != 0) {
+        ls_warn("could not start: out of memory, address space or threads; the program runs untracked");
+        ls_heap_set_mode(LS_HEAP_OFF);
+        ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
+        return status;
+    }
+    ls_store_release(&ls_runtime.state, LS_RUNTIME_ACTIVE);
+    set_heap_mode();
+    return 0;
+}
+
+static void stay_off(void)
+{
+    ls_heap_set_mode(LS_HEAP_OFF);
+    ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
+}
+
+static __attribute__((constructor)) void start(void)
+{
+    struct ls_run_directory_options directory;
+    int saved_errno = errno;
+
+    ls_real_resolve();
+    if (getauxval(AT_SECURE) != 0) {
+        stay_off();
+        return;
+    }
+    ls_notes_start();
+    ls_options_defaults(&ls_runtime.options);
+    ls_options_parse(&ls_runtime.options, getenv("LEAKSHIM_OPTIONS"), complain, NULL);
+    ls_runtime.pid = ls_sys_getpid();
+    ls_process_program(ls_runtime.program, sizeof(ls_runtime.program));
+    if (!is_wanted()) {
+        stay_off();
+        errno = saved_errno;
+        return;
+    }
+    ls_process_command(ls_runtime.command, sizeof(ls_runtime.command));
+    ls_runtime.started_at = ls_process_started_at();
+    ls_runtime_describe_directory(&directory);
+    ls_run_directory_init(&ls_runtime.run, &directory);
+    ls_store_release(&ls_runtime.state, LS_RUNTIME_WAITING);
+    if (ls_runtime.options.start)
+        ls_runtime_activate();
+    errno = saved_errno;
+}
+
+/* Runs after the host's own exit handlers and, preloaded, after most libraries' destructors. */
+static __attribute__((destructor)) void finish(void)
+{
+    write_last_word();
+}

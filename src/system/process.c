@@ -1,0 +1,203 @@
+#include "system/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "system/clock.h"
+#include "system/syscall.h"
+
+#define SMALL_FILE_BYTES 4096
+
+static uint64_t parse_number(const char *text, const char **end)
+{
+    uint64_t value = 0;
+
+    while (*text == ' ' || *text == '\t')
+        text++;
+    for (; *text >= '0' && *text <= '9'; text++)
+        value = value * 10 + (uint64_t)(*text - '0');
+    if (end != NULL)
+        *end = text;
+    return value;
+}
+
+/* The number behind "Name:" in /proc/self/status, given there in KiB. */
+static uint64_t status_bytes(const char *status, const char *name)
+{
+    const char *line = strstr(status, name);
+
+    return line == NULL ? 0 : parse_number(line + strlen(name), NULL) * 1024;
+}
+
+int ls_process_read_memory(struct ls_process_memory *memory)
+{
+    char status[SMALL_FILE_BYTES];
+    long length = ls_sys_read_file("/proc/self/status", status, sizeof(status));
+
+    *memory = (struct ls_process_memory){0};
+    if (length < 0)
+        return (int)length;
+    memory->resident_bytes = status_bytes(status, "VmRSS:");
+    memory->resident_file_bytes =
+        status_bytes(status, "RssFile:") + status_bytes(status, "RssShmem:");
+    memory->virtual_bytes = status_bytes(status, "VmSize:");
+    return 0;
+}
+
+/* "max" and the largest page-aligned number, which version 1 uses, mean no limit. */
+static uint64_t read_limit(const char *path)
+{
+    const uint64_t no_limit = UINT64_C(1) << 60;
+    char text[64];
+    uint64_t limit;
+
+    if (ls_sys_read_file(path, text, sizeof(text)) <= 0 || text[0] < '0' || text[0] > '9')
+        return 0;
+    limit = parse_number(text, NULL);
+    return limit >= no_limit ? 0 : limit;
+}
+
+static uint64_t lower_limit(uint64_t first, uint64_t second)
+{
+    if (first == 0 || second == 0)
+        return first + second;
+    return first < second ? first : second;
+}
+
+/* A limit holds for all groups below it: climb from ours to the root of the mount. Inside a
+ * container our path may not exist under the mount, which is then already the group itself. */
+static uint64_t climb(const char *mount, const char *group, size_t group_length, const char *file)
+{
+    uint64_t least = 0;
+
+    for (;;) {
+        char path[SMALL_FILE_BYTES];
+        struct ls_text text;
+
+        ls_text_init(&text, path, sizeof(path));
+        ls_text_string(&text, mount);
+        ls_text_bytes(&text, group, group_length);
+        ls_text_char(&text, '/');
+        ls_text_string(&text, file);
+        if (!text.truncated)
+            least = lower_limit(least, read_limit(path));
+        if (group_length == 0)
+            return least;
+        while (group_length > 0 && group[--group_length] != '/')
+            continue;
+    }
+}
+
+/* A line is "number:controllers:path"; version 2 has no controllers. */
+static uint64_t limit_of_line(const char *line, size_t length)
+{
+    const char *controllers = memchr(line, ':', length);
+    const char *end = line + length;
+    const char *path;
+    bool is_memory;
+
+    if (controllers == NULL)
+        return 0;
+    controllers++;
+    path = memchr(controllers, ':', (size_t)(end - controllers));
+    if (path == NULL)
+        return 0;
+    is_memory = path - controllers == 6 && memcmp(controllers, "memory", 6) == 0;
+    if (path == controllers)
+        return climb("/sys/fs/cgroup", path + 1, (size_t)(end - path - 1), "memory.max");
+    if (is_memory)
+        return climb("/sys/fs/cgroup/memory", path + 1, (size_t)(end - path - 1),
+                     "memory.limit_in_bytes");
+    return 0;
+}
+
+uint64_t ls_process_cgroup_limit(void)
+{
+    char groups[SMALL_FILE_BYTES];
+    const char *line = groups;
+    uint64_t least = 0;
+
+    if (ls_sys_read_file("/proc/self/cgroup", groups, sizeof(groups)) <= 0)
+        return 0;
+    while (*line != '\0') {
+        size_t length = strcspn(line, "\n");
+
+        least = lower_limit(least, limit_of_line(line, length));
+        line += length + (line[length] == '\n');
+    }
+    return least;
+}
+
+uint64_t ls_process_address_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return limit.rlim_cur;
+}
+
+/* Field 22 of /proc/self/stat is the start in clock ticks after boot. The name in field 2 may hold
+ * anything but is closed by the last parenthesis. */
+double ls_process_started_at(void)
+{
+    char stat[SMALL_FILE_BYTES];
+    const char *cursor;
+    uint64_t ticks;
+    double since_boot;
+    double now = (double)ls_clock_ns(CLOCK_REALTIME) * 1e-9;
+    double boot = (double)ls_clock_ns(CLOCK_BOOTTIME) * 1e-9;
+    long ticks_per_second = sysconf(_SC_CLK_TCK);
+
+    if (ls_sys_read_file("/proc/self/stat", stat, sizeof(stat)) <= 0)
+        return now;
+    cursor = strrchr(stat, ')');
+    for (int field = 2; cursor != NULL && field < 22; field++) {
+        cursor = strchr(cursor, ' ');
+        if (cursor != NULL)
+            cursor++;
+    }
+    if (cursor == NULL || ticks_per_second <= 0)
+        return now;
+    ticks = parse_number(cursor, NULL);
+    since_boot = (double)ticks / (double)ticks_per_second;
+    return since_boot > boot ? now : now - (boot - since_boot);
+}
+
+void ls_process_program(char *name, size_t capacity)
+{
+    char path[SMALL_FILE_BYTES];
+    long length = ls_sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
+    const char *base;
+    struct ls_text text;
+
+    ls_text_init(&text, name, capacity);
+    if (length <= 0) {
+        ls_text_string(&text, "unknown");
+        return;
+    }
+    path[length] = '\0';
+    base = strrchr(path, '/');
+    ls_text_string(&text, base == NULL ? path : base + 1);
+}
+
+void ls_process_command(char *command, size_t capacity)
+{
+    long length = ls_sys_read_file("/proc/self/cmdline", command, capacity);
+
+    if (length < 0) {
+        command[0] = '\0';
+        return;
+    }
+    while (length > 0 && command[length - 1] == '\0')
+        length--;
+    for (long i = 0; i < length; i++) {
+        if (command[i] == '\0')
+            command[i] = ' ';
+    }
+}

@@ -1,0 +1,34 @@
+/*
+ * Facts about this process, read from the kernel by raw system calls: no allocation, no stdio.
+ * Any thread. Where /proc or a limit cannot be read the fact is 0 or "", never a guess.
+ */
+#ifndef LS_SYSTEM_PROCESS_H
+#define LS_SYSTEM_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ls_process_memory {
+    uint64_t resident_bytes;
+    uint64_t resident_file_bytes; /* of those, mapped from files */
+    uint64_t virtual_bytes;
+};
+
+/* 0 or -errno. */
+int ls_process_read_memory(struct ls_process_memory *memory);
+
+/* The least memory limit of the cgroups this process is in, version 2 or 1; 0 when there is none. */
+uint64_t ls_process_cgroup_limit(void);
+/* RLIMIT_AS; 0 when there is none. */
+uint64_t ls_process_address_limit(void);
+
+/* Seconds since 1970 at which this process started, from /proc; without it, now. */
+double ls_process_started_at(void);
+
+/* Base name of the executable; "unknown" without /proc. */
+void ls_process_program(char *name, size_t capacity);
+/* Arguments joined by spaces, cut to what fits. */
+void ls_process_command(char *command, size_t capacity);
+
+#endif

@@ -1,0 +1,319 @@
+#include "system/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+
+/* Blocks that dlsym asked for while it was finding malloc. */
+#define EARLY_BYTES     8192
+#define EARLY_ALIGNMENT 16
+
+static _Alignas(EARLY_ALIGNMENT) char early_memory[EARLY_BYTES];
+static _Atomic size_t early_used;
+static _Atomic int resolved;
+static LS_THREAD_LOCAL int resolving;
+
+static void *(*next_malloc)(size_t);
+static void (*next_free)(void *);
+static void *(*next_realloc)(void *, size_t);
+static size_t (*next_malloc_usable_size)(void *);
+
+static bool is_early(const void *block)
+{
+    return (uintptr_t)block - (uintptr_t)early_memory < EARLY_BYTES;
+}
+
+/* The size sits before the block, for realloc. */
+static void *early_allocate(size_t size)
+{
+    size_t start;
+    char *block;
+
+    if (size > EARLY_BYTES)
+        goto exhausted;
+    size = (size + EARLY_ALIGNMENT - 1) & ~(size_t)(EARLY_ALIGNMENT - 1);
+    start = ls_add_relaxed(&early_used, size + EARLY_ALIGNMENT);
+    if (start + size + EARLY_ALIGNMENT > EARLY_BYTES)
+        goto exhausted;
+    block = early_memory + start + EARLY_ALIGNMENT;
+    memcpy(block - EARLY_ALIGNMENT, &size, sizeof(size));
+    return block;
+exhausted:
+    errno = ENOMEM;
+    return NULL;
+}
+
+static size_t early_size(const void *block)
+{
+    size_t size;
+
+    memcpy(&size, (const char *)block - EARLY_ALIGNMENT, sizeof(size));
+    return size;
+}
+
+static void free_past_early(void *block)
+{
+    if (!is_early(block))
+        next_free(block);
+}
+
+static void *realloc_past_early(void *block, size_t size)
+{
+    void *moved;
+    size_t old_size;
+
+    if (!is_early(block))
+        return next_realloc(block, size);
+    moved = next_malloc(size);
+    if (moved == NULL)
+        return NULL;
+    old_size = early_size(block);
+    memcpy(moved, block, old_size < size ? old_size : size);
+    return moved;
+}
+
+static size_t usable_size_past_early(void *block)
+{
+    return is_early(block) ? early_size(block) : next_malloc_usable_size(block);
+}
+
+static void *resolving_malloc(size_t size)
+{
+    if (resolving)
+        return early_allocate(size);
+    ls_real_resolve();
+    return ls_real.malloc(size);
+}
+
+static void *resolving_calloc(size_t count, size_t size)
+{
+    if (resolving) {
+        size_t total;
+
+        if (__builtin_mul_overflow(count, size, &total)) {
+            errno = ENOMEM;
+            return NULL;
+        }
+        return early_allocate(total); /* static memory, never reused: zero already */
+    }
+    ls_real_resolve();
+    return ls_real.calloc(count, size);
+}
+
+static void *resolving_realloc(void *block, size_t size)
+{
+    if (resolving) {
+        void *moved = early_allocate(size);
+
+        if (moved != NULL && block != NULL && is_early(block)) {
+            size_t old_size = early_size(block);
+
+            memcpy(moved, block, old_size < size ? old_size : size);
+        }
+        return moved;
+    }
+    ls_real_resolve();
+    return ls_real.realloc(block, size);
+}
+
+static void resolving_free(void *block)
+{
+    if (resolving || is_early(block))
+        return;
+    ls_real_resolve();
+    ls_real.free(block);
+}
+
+static int resolving_posix_memalign(void **block, size_t alignment, size_t size)
+{
+    ls_real_resolve();
+    return ls_real.posix_memalign(block, alignment, size);
+}
+
+static void *resolving_aligned_alloc(size_t alignment, size_t size)
+{
+    ls_real_resolve();
+    return ls_real.aligned_alloc(alignment, size);
+}
+
+static void *resolving_memalign(size_t alignment, size_t size)
+{
+    ls_real_resolve();
+    return ls_real.memalign(alignment, size);
+}
+
+static void *resolving_valloc(size_t size)
+{
+    ls_real_resolve();
+    return ls_real.valloc(size);
+}
+
+static void *resolving_pvalloc(size_t size)
+{
+    ls_real_resolve();
+    return ls_real.pvalloc(size);
+}
+
+static size_t resolving_malloc_usable_size(void *block)
+{
+    ls_real_resolve();
+    return ls_real.malloc_usable_size(block);
+}
+
+static void resolving_exit_now(int status)
+{
+    ls_real_resolve();
+    ls_real.exit_now(status);
+}
+
+static int resolving_execve(const char *path, char *const arguments[], char *const environment[])
+{
+    ls_real_resolve();
+    return ls_real.execve(path, arguments, environment);
+}
+
+static int resolving_execv(const char *path, char *const arguments[])
+{
+    ls_real_resolve();
+    return ls_real.execv(path, arguments);
+}
+
+static int resolving_execvp(const char *file, char *const arguments[])
+{
+    ls_real_resolve();
+    return ls_real.execvp(file, arguments);
+}
+
+static int resolving_execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+    ls_real_resolve();
+    return ls_real.execvpe(file, arguments, environment);
+}
+
+static int resolving_fexecve(int fd, char *const arguments[], char *const environment[])
+{
+    ls_real_resolve();
+    return ls_real.fexecve(fd, arguments, environment);
+}
+
+static int resolving_execveat(int directory, const char *path, char *const arguments[],
+                              char *const environment[], int flags)
+{
+    ls_real_resolve();
+    return ls_real.execveat(directory, path, arguments, environment, flags);
+}
+
+static int resolving_dlclose(void *handle)
+{
+    ls_real_resolve();
+    return ls_real.dlclose(handle);
+}
+
+static int resolving_epoll_wait(int fd, struct epoll_event *events, int capacity, int timeout)
+{
+    ls_real_resolve();
+    return ls_real.epoll_wait(fd, events, capacity, timeout);
+}
+
+static int resolving_epoll_pwait(int fd, struct epoll_event *events, int capacity, int timeout,
+                                 const sigset_t *mask)
+{
+    ls_real_resolve();
+    return ls_real.epoll_pwait(fd, events, capacity, timeout, mask);
+}
+
+struct ls_real_functions ls_real = {
+    .malloc = resolving_malloc,
+    .calloc = resolving_calloc,
+    .realloc = resolving_realloc,
+    .free = resolving_free,
+    .posix_memalign = resolving_posix_memalign,
+    .aligned_alloc = resolving_aligned_alloc,
+    .memalign = resolving_memalign,
+    .valloc = resolving_valloc,
+    .pvalloc = resolving_pvalloc,
+    .malloc_usable_size = resolving_malloc_usable_size,
+    .exit_now = resolving_exit_now,
+    .execve = resolving_execve,
+    .execv = resolving_execv,
+    .execvp = resolving_execvp,
+    .execvpe = resolving_execvpe,
+    .fexecve = resolving_fexecve,
+    .execveat = resolving_execveat,
+    .dlclose = resolving_dlclose,
+    .epoll_wait = resolving_epoll_wait,
+    .epoll_pwait = resolving_epoll_pwait,
+};
+
+/* A missing symbol leaves the entry on the resolving function's fallback. */
+static int missing_execveat(int directory, const char *path, char *const arguments[],
+                            char *const environment[], int flags)
+{
+    (void)directory, (void)path, (void)arguments, (void)environment, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+#define FIND(entry, name)                                                                          \
+    do {                                                                                           \
+        void *found = dlsym(RTLD_NEXT, (name));                                                    \
+        if (found != NULL)                                                                         \
+            memcpy(&table.entry, &found, sizeof(found));                                           \
+    } while (0)
+
+void ls_real_resolve(void)
+{
+    struct ls_real_functions table;
+    int saved_errno = errno;
+
+    if (ls_load_acquire(&resolved) || resolving) /* S1 pairs with S2 */
+        return;
+    resolving = 1;
+    table = ls_real;
+    table.execveat = missing_execveat;
+    FIND(malloc, "malloc");
+    FIND(calloc, "calloc");
+    FIND(realloc, "realloc");
+    FIND(free, "free");
+    FIND(posix_memalign, "posix_memalign");
+    FIND(aligned_alloc, "aligned_alloc");
+    FIND(memalign, "memalign");
+    FIND(valloc, "valloc");
+    FIND(pvalloc, "pvalloc");
+    FIND(malloc_usable_size, "malloc_usable_size");
+    FIND(exit_now, "_exit");
+    FIND(execve, "execve");
+    FIND(execv, "execv");
+    FIND(execvp, "execvp");
+    FIND(execvpe, "execvpe");
+    FIND(fexecve, "fexecve");
+    FIND(execveat, "execveat");
+    FIND(dlclose, "dlclose");
+    FIND(epoll_wait, "epoll_wait");
+    FIND(epoll_pwait, "epoll_pwait");
+    if (ls_load_relaxed(&early_used) != 0) {
+        next_malloc = table.malloc;
+        next_free = table.free;
+        next_realloc = table.realloc;
+        next_malloc_usable_size = table.malloc_usable_size;
+        table.free = free_past_early;
+        table.realloc = realloc_past_early;
+        table.malloc_usable_size = usable_size_past_early;
+    }
+    /* Two threads may get here; both write the same addresses. */
+    ls_real = table;
+    ls_store_release(&resolved, 1); /* S2 pairs with S1 */
+    resolving = 0;
+    errno = saved_errno;
+}
+
+bool ls_real_malloc_is_foreign(const void *our_malloc)
+{
+    void *bound = dlsym(RTLD_DEFAULT, "malloc");
+
+    return bound != NULL && bound != our_malloc;
+}

@@ -1,0 +1,86 @@
+#include "trend/trend.h"
+
+/* How far back to look when the resident size has no trend of its own: with a rising site, to
+ * about where such a site is first seen to rise; else far enough to be calm. */
+#define POINTS_RISING 6
+#define POINTS_CALM   16
+/* Tracked bytes that make up less than this share of the resident growth do not explain it. */
+#define FRAGMENTING_SHARE 0.5
+
+static bool is_positive(double value)
+{
+    return value > 0.0 && value - value == 0.0;
+}
+
+static double recent_slope(const struct ls_trend_process *process, size_t points)
+{
+    double times[LS_TREND_POINTS_MAX];
+    double values[LS_TREND_POINTS_MAX];
+    size_t first = process->count > points ? process->count - points : 0;
+
+    for (size_t i = first; i < process->count; i++) {
+        times[i - first] = process->resident[i].time_s;
+        values[i - first] = process->resident[i].live_bytes;
+    }
+    return ls_trend_slope(times, values, process->count - first);
+}
+
+static double time_to(double room, double rate)
+{
+    if (room <= 0.0)
+        return 0.0;
+    return room / rate;
+}
+
+void ls_trend_judge_process(const struct ls_trend_process *process,
+                            struct ls_trend_process_verdict *verdict)
+{
+    const struct ls_trend_series series = {
+        .points = process->resident,
+        .count = process->count,
+        .step_s = process->step_s,
+        .interval_s = process->interval_s,
+        .warmup_s = process->warmup_s,
+        .process_bytes = process->resident_bytes,
+        .sites_tested = 1,
+    };
+    struct ls_trend_verdict resident;
+    bool rises;
+    double rate;
+
+    *verdict =
+        (struct ls_trend_process_verdict){.state = LS_PROCESS_LEARNING, .seconds_to_limit = -1.0};
+    if (process->resident == NULL || process->count > LS_TREND_POINTS_MAX)
+        return;
+    ls_trend_judge(&series, &resident);
+    rises = resident.verdict == LS_VERDICT_RISING;
+    if (rises)
+        verdict->rss_growth_bytes_per_s = resident.growth_bytes_per_s;
+    else
+        verdict->rss_growth_bytes_per_s =
+            recent_slope(process, process->rising_sites > 0 ? POINTS_RISING : POINTS_CALM);
+
+    /* A site is judged by its own error; the resident size moves in steps of the allocators and
+     * may well stand still while a site rises. */
+    if (process->rising_sites > 0)
+        verdict->state = LS_PROCESS_LEAKING;
+    else if (resident.verdict == LS_VERDICT_LEARNING)
+        verdict->state = LS_PROCESS_LEARNING;
+    else if (rises &&
+             process->tracked_bytes_per_s < FRAGMENTING_SHARE * verdict->rss_growth_bytes_per_s)
+        verdict->state = LS_PROCESS_FRAGMENTING;
+    else
+        verdict->state = LS_PROCESS_CLEAN;
+
+    rate = verdict->rss_growth_bytes_per_s;
+    if (is_positive(rate) && is_positive(process->rising_bytes_per_s))
+        verdict->explained_growth_share =
+            process->rising_bytes_per_s < rate ? process->rising_bytes_per_s / rate : 1.0;
+    /* Reserved memory is touched in steps, so a resident size without a clear trend of its own may
+     * hide what the sites already show: the nearer end is the one to warn of. */
+    if (!is_positive(rate) || (!rises && process->rising_bytes_per_s > rate))
+        rate = process->rising_bytes_per_s;
+    if (is_positive(process->limit_bytes) && is_positive(rate) &&
+        (process->rising_sites > 0 || rises))
+        verdict->seconds_to_limit = time_to(process->limit_bytes - process->resident_bytes, rate);
+}

@@ -1,0 +1,61 @@
+/*
+ * Reads the live JavaScript heap of every isolate in the process, from C alone.
+ *
+ * ls_v8_safe_point runs on event-loop threads, from the epoll hook, where no JavaScript is running;
+ * it is one relaxed load and one comparison unless a reading is wanted. Readings are handed to the
+ * collector through a lock-free list. Nothing here blocks, and no lock is held across a call into
+ * V8 or the loader. When V8 is missing, unknown or already being profiled, js tracking steps down
+ * and says so; the rest of the library goes on.
+ *
+ * After fork the child keeps the isolate of the thread that forked; see ls_v8_after_fork.
+ */
+#ifndef LS_V8_TRACKER_H
+#define LS_V8_TRACKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "v8/reading.h"
+
+enum ls_v8_state {
+    LS_V8_ABSENT,  /* no V8 in this process */
+    LS_V8_READY,   /* symbols found and understood */
+    LS_V8_UNKNOWN, /* a V8 whose layout is not known: left alone */
+    LS_V8_ASIDE,   /* another profiler holds the sampler */
+    LS_V8_OFF,
+};
+
+/* Looks V8 up (dlsym in the main program, then libnode.so). Call once, from a constructor or later
+ * from the collector; false when there is no V8 to read. `sample_bytes` is the mean between samples.
+ */
+bool ls_v8_start(size_t sample_bytes);
+
+enum ls_v8_state ls_v8_current_state(void);
+/* One line for health.notes when the state is not READY or ABSENT; else NULL. */
+const char *ls_v8_note(void);
+
+/* From the epoll hook, before the real call, on whatever thread entered it. Keeps errno. */
+void ls_v8_safe_point(void);
+
+/* From the collector: every isolate reads itself at its next safe point. */
+void ls_v8_request_readings(void);
+
+/* Takes one finished reading, oldest first; NULL when there is none. Free it with
+ * ls_v8_reading_free. Collector only. */
+struct ls_js_reading *ls_v8_take_reading(void);
+void ls_v8_reading_free(struct ls_js_reading *reading);
+/* Readings dropped so far because nobody took them. */
+uint64_t ls_v8_dropped_readings(void);
+
+/* Isolates that have ended since the last call, by number; returns how many were written. Their
+ * sites hold nothing any more. Collector only. */
+size_t ls_v8_take_ended(uint64_t *isolates, size_t capacity);
+
+/* In the child, on the thread that called fork. */
+void ls_v8_after_fork(void);
+
+/* No more readings are started; samplers of live isolates are left to their cleanup hooks. */
+void ls_v8_stop(void);
+
+#endif

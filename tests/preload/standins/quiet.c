@@ -1,0 +1,2 @@
+/* Stands in for the shim when the runner itself is tested: does nothing. */
+int standin_quiet;

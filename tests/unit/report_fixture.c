@@ -1,0 +1,881 @@
+#include "report_fixture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/compiler.h"
+#include "base/text.h"
+
+#define MIB 1048576.0
+
+static const struct ls_snapshot_frame get_data_frames[] = {
+    {.module = "",
+     .build_id = "",
+     .function = "getData",
+     .file = "/srv/users/src/cache.js",
+     .line = 12,
+     .language = "js"},
+    {.module = "",
+     .build_id = "",
+     .function = "handler",
+     .file = "/srv/users/src/server.js",
+     .line = 40,
+     .language = "js"},
+    {.module = "",
+     .build_id = "",
+     .function = "emit",
+     .file = "node:events",
+     .line = 457,
+     .language = "js"},
+    {.module = "",
+     .build_id = "",
+     .function = "parserOnIncoming",
+     .file = "node:_http_server",
+     .line = 1076,
+     .language = "js"},
+    {.module = "",
+     .build_id = "",
+     .function = "parserOnHeadersComplete",
+     .file = "node:_http_common",
+     .line = 75,
+     .language = "js"},
+};
+
+static const struct ls_snapshot_frame read_body_frames[] = {
+    {.pc = 0xc4f1a0,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0xc4f1a0,
+     .function = "node::Buffer::New",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x7f3a10c41b80,
+     .module = "",
+     .build_id = "",
+     .function = "Buffer.alloc",
+     .file = "node:buffer",
+     .line = 369,
+     .language = "js"},
+    {.pc = 0x7f3a10c42c11,
+     .module = "",
+     .build_id = "",
+     .function = "readBody",
+     .file = "/srv/users/src/body.js",
+     .line = 9,
+     .language = "js"},
+    {.pc = 0x7f3a10c43d00,
+     .module = "",
+     .build_id = "",
+     .function = "handler",
+     .file = "/srv/users/src/server.js",
+     .line = 40,
+     .language = "js"},
+    {.pc = 0x1f2a3b0,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0x1f2a3b0,
+     .function = "Builtins_JSEntryTrampoline",
+     .file = "",
+     .language = "c"},
+    {.pc = 0xf00f00,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0xf00f00,
+     .function = "",
+     .file = "",
+     .language = "c"},
+};
+
+static const struct ls_snapshot_frame accept_frames[] = {
+    {.pc = 0x19f3a20,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0x19f3a20,
+     .function = "uv__server_io",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x19fa010,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0x19fa010,
+     .function = "uv__io_poll",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x19e8c30,
+     .module = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .offset = 0x19e8c30,
+     .function = "uv_run",
+     .file = "",
+     .language = "c"},
+};
+
+static const struct ls_snapshot_frame module_load_frames[] = {
+    {.module = "",
+     .build_id = "",
+     .function = "compileForInternalLoader",
+     .file = "node:internal/bootstrap/realm",
+     .line = 384,
+     .language = "js"},
+};
+
+static const struct ls_snapshot_frame pool_frames[] = {
+    {.pc = 0x7f3a0c001230,
+     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
+     .build_id = "0b5c",
+     .offset = 0x41230,
+     .function = "pcache1AllocPage",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x7f3a0c001999,
+     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
+     .build_id = "0b5c",
+     .offset = 0x41999,
+     .function = "sqlite3PcacheFetch",
+     .file = "",
+     .language = "c"},
+};
+
+static const struct ls_snapshot_point get_data_points[] = {
+    {20, 24.1 * MIB, 1205}, {30, 27.9 * MIB, 1395}, {40, 31.2 * MIB, 1560}, {50, 34.9 * MIB, 1745},
+    {60, 38.4 * MIB, 1920}, {70, 42.1 * MIB, 2105}, {80, 45.6 * MIB, 2280},
+};
+
+static const struct ls_snapshot_point read_body_points[] = {
+    {20, 2.0 * MIB, 31},
+    {40, 3.0 * MIB, 47},
+    {60, 4.5 * MIB, 71},
+    {80, 5.5 * MIB, 88},
+};
+
+static const struct ls_snapshot_site leaking_sites[] = {
+    {.id = UINT64_C(0x8f1c0de5a77e0001),
+     .resource = LS_RESOURCE_JS,
+     .verdict = LS_VERDICT_RISING,
+     .estimated = true,
+     .confidence = 0.9931,
+     .live_bytes = 45.6 * MIB,
+     .live_count = 2280,
+     .error_bytes = 1.1 * MIB,
+     .peak_live_bytes = 45.6 * MIB,
+     .acquired_count = 2312,
+     .acquired_bytes = 46.3 * MIB,
+     .released_count = 32,
+     .growth_bytes_per_s = 356666.7,
+     .growth_count_per_s = 17.9,
+     .median_age_s = 38.2,
+     .function = "getData",
+     .location = "/srv/users/src/cache.js:12",
+     .module = "",
+     .frames = get_data_frames,
+     .frame_count = LS_ARRAY_LENGTH(get_data_frames),
+     .points = get_data_points,
+     .point_count = LS_ARRAY_LENGTH(get_data_points)},
+    {.id = UINT64_C(0x00c4d0de5a77e0a2),
+     .resource = LS_RESOURCE_HEAP,
+     .verdict = LS_VERDICT_RISING,
+     .estimated = true,
+     .confidence = 0.962,
+     .live_bytes = 5.5 * MIB,
+     .live_count = 88,
+     .error_bytes = 1.7 * MIB,
+     .peak_live_bytes = 6.0 * MIB,
+     .acquired_count = 160,
+     .acquired_bytes = 10.0 * MIB,
+     .released_count = 72,
+     .growth_bytes_per_s = 60000,
+     .growth_count_per_s = 0.95,
+     .median_age_s = 31,
+     .function = "readBody",
+     .location = "/srv/users/src/body.js:9",
+     .module = "",
+     .frames = read_body_frames,
+     .frame_count = LS_ARRAY_LENGTH(read_body_frames),
+     .named_frame = 2,
+     .points = read_body_points,
+     .point_count = LS_ARRAY_LENGTH(read_body_points)},
+    {.id = UINT64_C(0x51c0de5a77e000a3),
+     .resource = LS_RESOURCE_SOCKET,
+     .verdict = LS_VERDICT_RISING,
+     .confidence = 0.83,
+     .live_count = 214,
+     .acquired_count = 1019,
+     .released_count = 805,
+     .growth_count_per_s = 2.1,
+     .median_age_s = 44,
+     .function = "uv__server_io",
+     .location = "node+0x19f3a20",
+     .module = "/usr/local/bin/node",
+     .frames = accept_frames,
+     .frame_count = LS_ARRAY_LENGTH(accept_frames)},
+    {.id = UINT64_C(0xa1),
+     .resource = LS_RESOURCE_MAP,
+     .verdict = LS_VERDICT_STEADY,
+     .confidence = 0.9,
+     .live_bytes = 38.0 * MIB,
+     .live_count = 152,
+     .peak_live_bytes = 41.0 * MIB,
+     .acquired_count = 410,
+     .acquired_bytes = 102.0 * MIB,
+     .released_count = 258,
+     .growth_bytes_per_s = 900,
+     .growth_count_per_s = 0,
+     .median_age_s = 71,
+     .function = "v8::base::OS::Allocate",
+     .location = "node+0x1b0c2f0",
+     .module = "/usr/local/bin/node"},
+    {.id = UINT64_C(0xa2),
+     .resource = LS_RESOURCE_HEAP,
+     .verdict = LS_VERDICT_SETTLING,
+     .estimated = true,
+     .confidence = 0.7,
+     .live_bytes = 7.9 * MIB,
+     .live_count = 2021,
+     .error_bytes = 2.0 * MIB,
+     .peak_live_bytes = 7.9 * MIB,
+     .acquired_count = 2021,
+     .acquired_bytes = 7.9 * MIB,
+     .growth_bytes_per_s = 3100,
+     .growth_count_per_s = 1.5,
+     .median_age_s = 66,
+     .function = "sqlite3PcacheFetch",
+     .location = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node+0x41999",
+     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
+     .frames = pool_frames,
+     .frame_count = LS_ARRAY_LENGTH(pool_frames),
+     .named_frame = 1},
+    {.id = UINT64_C(0xa3),
+     .resource = LS_RESOURCE_JS,
+     .verdict = LS_VERDICT_STEADY,
+     .estimated = true,
+     .confidence = 0.95,
+     .live_bytes = 3.5 * MIB,
+     .live_count = 41000,
+     .error_bytes = 0.9 * MIB,
+     .peak_live_bytes = 3.5 * MIB,
+     .acquired_count = 41000,
+     .acquired_bytes = 3.5 * MIB,
+     .median_age_s = 79,
+     .function = "compileForInternalLoader",
+     .location = "node:internal/bootstrap/realm:384",
+     .module = "",
+     .frames = module_load_frames,
+     .frame_count = 1},
+    {.id = UINT64_C(0xa4),
+     .resource = LS_RESOURCE_HEAP,
+     .verdict = LS_VERDICT_SAWTOOTH,
+     .estimated = true,
+     .confidence = 0.8,
+     .live_bytes = 512.0 * 1024,
+     .live_count = 1,
+     .error_bytes = 512.0 * 1024,
+     .peak_live_bytes = 4.0 * MIB,
+     .acquired_count = 90,
+     .acquired_bytes = 45.0 * MIB,
+     .released_count = 89,
+     .growth_bytes_per_s = -2000,
+     .growth_count_per_s = -0.01,
+     .median_age_s = 0.4,
+     .function =
+         "v8::internal::(anonymous namespace)::ArrayBufferSweeper::SweepingJob::SweepListFull",
+     .location = "node+0x11aa0f0",
+     .module = "/usr/local/bin/node"},
+    {.id = UINT64_C(0xa5),
+     .resource = LS_RESOURCE_FILE,
+     .verdict = LS_VERDICT_FALLING,
+     .confidence = 0.9,
+     .live_count = 17,
+     .acquired_count = 900,
+     .released_count = 883,
+     .growth_count_per_s = -0.2,
+     .median_age_s = -1,
+     .function = "uv_fs_open",
+     .location = "node+0x19e0000",
+     .module = "/usr/local/bin/node"},
+    {.id = UINT64_C(0xa6),
+     .resource = LS_RESOURCE_THREAD,
+     .verdict = LS_VERDICT_LEARNING,
+     .live_bytes = 8.0 * MIB,
+     .live_count = 4,
+     .acquired_count = 4,
+     .median_age_s = 79,
+     .function = "",
+     .location = "libnode.so+0x1234",
+     .module = "/usr/lib/libnode.so"},
+};
+
+static const struct ls_snapshot_module leaking_modules[] = {
+    {.path = "",
+     .build_id = "",
+     .live_bytes = 49.1 * MIB,
+     .growth_bytes_per_s = 356666.7,
+     .rising_sites = 1},
+    {.path = "/usr/local/bin/node",
+     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .live_bytes = 44.0 * MIB,
+     .growth_bytes_per_s = 60900,
+     .rising_sites = 2},
+    {.path = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
+     .build_id = "0b5c",
+     .live_bytes = 7.9 * MIB,
+     .growth_bytes_per_s = 3100},
+};
+
+static const struct ls_snapshot_event_loop leaking_loops[] = {
+    {.thread = "main",
+     .delay_p50_s = 0.00012,
+     .delay_p99_s = 0.0182,
+     .delay_max_s = 0.2413,
+     .utilization = 0.412},
+    {.thread = "worker 1",
+     .delay_p50_s = 0.00004,
+     .delay_p99_s = 0.0011,
+     .delay_max_s = 1.31,
+     .utilization = 0.031},
+};
+
+static void store_message(struct ls_snapshot *snapshot)
+{
+    static char message[512];
+    struct ls_text text;
+
+    ls_text_init(&text, message, sizeof(message));
+    ls_report_message(snapshot, &text);
+    snapshot->verdict.message = message;
+}
+
+void fixture_leaking_node(struct ls_snapshot *snapshot)
+{
+    *snapshot = (struct ls_snapshot){
+        .written_at = 1795249886.512,
+        .sequence = 8,
+        .process = {.pid = 4242,
+                    .command = "node --max-old-space-size=400 /srv/users/src/server.js",
+                    .program = "node",
+                    .started_at = 1795249806.25,
+                    .uptime_s = 80.26,
+                    .limit_bytes = 512 * MIB,
+                    .limit_source = "cgroup"},
+        .settings = {.mode = "sampled",
+                     .sample_bytes = 524288,
+                     .js_sample_bytes = 524288,
+                     .interval_s = 10,
+                     .track = "all",
+                     .depth = 64,
+                     .top = 50,
+                     .allocator = "host"},
+        .health = {.state = LS_HEALTH_ACTIVE,
+                   .ring_high_water = 37,
+                   .sites = 412,
+                   .own_bytes = 3.1 * MIB,
+                   .own_cpu_s = 0.0713},
+        .memory = {.rss_bytes = 148.0 * MIB,
+                   .rss_growth_bytes_per_s = 433333.3,
+                   .seconds_to_limit = 856,
+                   .v8_heap_bytes = 66.1 * MIB,
+                   .live_heap_bytes = 15.9 * MIB,
+                   .allocator_slack_bytes = 6.0 * MIB,
+                   .mapping_bytes = 9.2 * MIB,
+                   .stack_bytes = 0.6 * MIB,
+                   .file_bytes = 41.5 * MIB,
+                   .unexplained_bytes = 8.7 * MIB},
+        .event_loops = leaking_loops,
+        .event_loop_count = LS_ARRAY_LENGTH(leaking_loops),
+        .verdict = {.state = LS_PROCESS_LEAKING,
+                    .rising_sites = 3,
+                    .rising_growth_bytes_per_s = 416666.7,
+                    .explained_growth_share = 0.9615},
+        .sites = leaking_sites,
+        .site_count = LS_ARRAY_LENGTH(leaking_sites),
+        .modules = leaking_modules,
+        .module_count = LS_ARRAY_LENGTH(leaking_modules),
+    };
+    store_message(snapshot);
+}
+
+static const struct ls_snapshot_frame parse_frames[] = {
+    {.pc = 0x5581aa001149,
+     .module = "/usr/sbin/relayd",
+     .build_id = "9f3c1d",
+     .offset = 0x1149,
+     .function = "config_parse",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x5581aa0012a0,
+     .module = "/usr/sbin/relayd",
+     .build_id = "9f3c1d",
+     .offset = 0x12a0,
+     .function = "main",
+     .file = "",
+     .language = "c"},
+    {.pc = 0x7f00aa027249,
+     .module = "/usr/lib/x86_64-linux-gnu/libc.so.6",
+     .build_id = "82ce",
+     .offset = 0x27249,
+     .function = "__libc_start_call_main",
+     .file = "",
+     .language = "c"},
+};
+
+static const struct ls_snapshot_point parse_points[] = {{10, 18432, 96}, {7200, 18432, 96}};
+
+static const struct ls_snapshot_site clean_sites[] = {
+    {.id = UINT64_C(0xffffffffffffffff),
+     .resource = LS_RESOURCE_HEAP,
+     .verdict = LS_VERDICT_STEADY,
+     .confidence = 1,
+     .live_bytes = 18432,
+     .live_count = 96,
+     .peak_live_bytes = 20480,
+     .acquired_count = 120,
+     .acquired_bytes = 23040,
+     .released_count = 24,
+     .median_age_s = 7198,
+     .function = "config_parse",
+     .location = "relayd+0x1149",
+     .module = "/usr/sbin/relayd",
+     .frames = parse_frames,
+     .frame_count = LS_ARRAY_LENGTH(parse_frames),
+     .points = parse_points,
+     .point_count = LS_ARRAY_LENGTH(parse_points)},
+    {.id = 1,
+     .resource = LS_RESOURCE_CUSTOM,
+     .verdict = LS_VERDICT_FALLING,
+     .confidence = 0.97,
+     .live_count = 3,
+     .acquired_count = 1000000,
+     .released_count = 999997,
+     .growth_count_per_s = -0.002,
+     .median_age_s = 12,
+     .function = "queue_push",
+     .location = "relayd+0x2201",
+     .module = "/usr/sbin/relayd"},
+};
+
+void fixture_clean_service(struct ls_snapshot *snapshot)
+{
+    *snapshot = (struct ls_snapshot){
+        .written_at = 1795257000,
+        .sequence = 721,
+        .final = true,
+        .process = {.pid = 77,
+                    .command = "/usr/sbin/relayd --foreground",
+                    .program = "relayd",
+                    .started_at = 1795249797.9,
+                    .uptime_s = 7202.1,
+                    .limit_source = "none"},
+        .settings = {.mode = "exact",
+                     .sample_bytes = 524288,
+                     .interval_s = 10,
+                     .track = "heap+custom",
+                     .depth = 32,
+                     .top = 50,
+                     .allocator = "host"},
+        .health = {.state = LS_HEALTH_ACTIVE,
+                   .ring_high_water = 2048,
+                   .sites = 2,
+                   .own_bytes = 700000,
+                   .own_cpu_s = 1.25},
+        .memory = {.rss_bytes = 3.5 * MIB,
+                   .rss_growth_bytes_per_s = 0,
+                   .seconds_to_limit = -1,
+                   .v8_heap_bytes = -1,
+                   .live_heap_bytes = 18432,
+                   .allocator_slack_bytes = 117000,
+                   .mapping_bytes = 0,
+                   .stack_bytes = 139264,
+                   .file_bytes = 2.1 * MIB,
+                   .unexplained_bytes = 1.2 * MIB},
+        .verdict = {.state = LS_PROCESS_CLEAN},
+        .sites = clean_sites,
+        .site_count = LS_ARRAY_LENGTH(clean_sites),
+    };
+    store_message(snapshot);
+}
+
+#define HOSTILE                                                                                    \
+    "a\"b\\c\n\t\x01\x1b[31m\x7f\xff\xc3(\xed\xa0\x80\xe2\x80\xae\xc3\xa9\xf0\x9f\x90\x9b"
+
+static const struct ls_snapshot_frame hostile_frames[] = {
+    {.pc = UINT64_MAX,
+     .module = HOSTILE,
+     .build_id = "",
+     .offset = UINT64_MAX,
+     .function = HOSTILE,
+     .file = HOSTILE,
+     .line = UINT32_MAX,
+     .language = "c"},
+    {.pc = 0x1000, .module = "", .build_id = "", .function = "", .file = "", .language = "jit"},
+    {.pc = 0x2000,
+     .module = "/lib/libhostile.so",
+     .build_id = "00",
+     .offset = 0x20,
+     .function = "tail\xe2\x80",
+     .file = "",
+     .language = "c"},
+};
+
+void fixture_hostile_degraded(struct ls_snapshot *snapshot)
+{
+    static char long_name[4097];
+    static struct ls_snapshot_point points[2];
+    static struct ls_snapshot_site sites[3];
+    static struct ls_snapshot_event_loop loops[2];
+    static struct ls_snapshot_module modules[1];
+    const double not_a_number = __builtin_nan("");
+    const double infinite = __builtin_inf();
+
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    points[0] = (struct ls_snapshot_point){not_a_number, infinite, -infinite};
+    points[1] = (struct ls_snapshot_point){1.5, 1e300, -1e300};
+    sites[0] = (struct ls_snapshot_site){.id = 0,
+                                         .resource = LS_RESOURCE_HEAP,
+                                         .verdict = LS_VERDICT_RISING,
+                                         .estimated = true,
+                                         .confidence = not_a_number,
+                                         .live_bytes = not_a_number,
+                                         .live_count = infinite,
+                                         .error_bytes = infinite,
+                                         .growth_bytes_per_s = not_a_number,
+                                         .median_age_s = not_a_number,
+                                         .function = HOSTILE,
+                                         .location = HOSTILE,
+                                         .module = HOSTILE,
+                                         .frames = hostile_frames,
+                                         .frame_count = LS_ARRAY_LENGTH(hostile_frames),
+                                         .points = points,
+                                         .point_count = 2};
+    sites[1] = (struct ls_snapshot_site){.id = 2,
+                                         .resource = LS_RESOURCE_HEAP,
+                                         .verdict = LS_VERDICT_LEARNING,
+                                         .estimated = true,
+                                         .live_bytes = 1e300,
+                                         .live_count = -5,
+                                         .median_age_s = -1,
+                                         .function = long_name,
+                                         .location = long_name,
+                                         .module = long_name,
+                                         .named_frame = 9};
+    sites[2] = (struct ls_snapshot_site){.id = 3,
+                                         .resource = LS_RESOURCE_FILE,
+                                         .verdict = LS_VERDICT_LEARNING,
+                                         .median_age_s = -1,
+                                         .live_count = 1,
+                                         .function = "",
+                                         .location = "",
+                                         .module = ""};
+    loops[0] = (struct ls_snapshot_event_loop){HOSTILE, not_a_number, infinite, -1, 2};
+    loops[1] = (struct ls_snapshot_event_loop){HOSTILE, 0, 0, 0, 0};
+    modules[0] = (struct ls_snapshot_module){HOSTILE, "", not_a_number, infinite, 1};
+    *snapshot = (struct ls_snapshot){
+        .written_at = not_a_number,
+        .sequence = 1,
+        .process = {.pid = 1,
+                    .command = HOSTILE,
+                    .program = HOSTILE,
+                    .started_at = -5,
+                    .uptime_s = not_a_number,
+                    .limit_bytes = infinite,
+                    .limit_source = "rlimit"},
+        .settings = {.mode = "sampled",
+                     .sample_bytes = 4096,
+                     .interval_s = 0.1,
+                     .track = "heap",
+                     .depth = 1,
+                     .top = 3,
+                     .allocator = "jemalloc"},
+        .health = {.state = LS_HEALTH_DEGRADED,
+                   .lost_acquires = 12345678,
+                   .lost_releases = 1,
+                   .ring_high_water = UINT64_MAX,
+                   .sites = 65536,
+                   .sites_overflowed = 9,
+                   .own_bytes = not_a_number,
+                   .own_cpu_s = -1,
+                   .notes = {"libunwind.so.8 was not found: stacks come from frame pointers only",
+                             HOSTILE, long_name},
+                   .note_count = 3},
+        .memory = {.rss_bytes = 1e300,
+                   .rss_growth_bytes_per_s = not_a_number,
+                   .seconds_to_limit = -1,
+                   .v8_heap_bytes = -1,
+                   .live_heap_bytes = -1,
+                   .allocator_slack_bytes = -1,
+                   .mapping_bytes = -1,
+                   .stack_bytes = -1,
+                   .file_bytes = -1,
+                   .unexplained_bytes = infinite},
+        .event_loops = loops,
+        .event_loop_count = 2,
+        .verdict = {.state = LS_PROCESS_LEARNING,
+                    .rising_sites = 1,
+                    .explained_growth_share = not_a_number},
+        .sites = sites,
+        .site_count = 3,
+        .modules = modules,
+        .module_count = 1,
+    };
+    store_message(snapshot);
+}
+
+static int collect(void *context, const char *bytes, size_t length)
+{
+    struct fixture_output *output = context;
+
+    output->calls++;
+    if (output->error != 0)
+        output->calls_after_error++;
+    if (output->limit > 0 && output->length + length > output->limit) {
+        output->error = -ENOSPC;
+        return output->error;
+    }
+    output->bytes = realloc(output->bytes, output->length + length + 1);
+    assert_non_null(output->bytes);
+    memcpy(output->bytes + output->length, bytes, length);
+    output->length += length;
+    output->bytes[output->length] = '\0';
+    return 0;
+}
+
+int fixture_write(fixture_writer *writer, const struct ls_snapshot *snapshot,
+                  struct fixture_output *output)
+{
+    struct ls_sink sink = {collect, output};
+
+    return writer(snapshot, &sink);
+}
+
+void fixture_output_free(struct fixture_output *output)
+{
+    free(output->bytes);
+    *output = (struct fixture_output){0};
+}
+
+static char *read_whole(const char *path, size_t *length)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes = calloc(1, 1 << 20);
+
+    assert_non_null(bytes);
+    *length = 0;
+    if (file != NULL) {
+        *length = fread(bytes, 1, (1 << 20) - 1, file);
+        fclose(file);
+    }
+    return bytes;
+}
+
+void fixture_assert_golden(const char *name, const struct fixture_output *output)
+{
+    const char *update = getenv("LS_UPDATE_GOLDEN");
+    char path[4096];
+    char *expected;
+    size_t length;
+
+    snprintf(path, sizeof(path), "%s/%s", LS_GOLDEN_DIRECTORY, name);
+    if (update != NULL && strcmp(update, "1") == 0) {
+        FILE *file = fopen(path, "wb");
+
+        assert_non_null(file);
+        assert_int_equal(fwrite(output->bytes, 1, output->length, file), output->length);
+        assert_int_equal(fclose(file), 0);
+    }
+    expected = read_whole(path, &length);
+    if (length != output->length || memcmp(expected, output->bytes, length) != 0) {
+        size_t same = 0;
+
+        while (same < length && same < output->length && expected[same] == output->bytes[same])
+            same++;
+        free(expected);
+        fail_msg("%s differs from byte %zu on; now it reads:\n%.300s", path, same,
+                 output->bytes + same);
+    }
+    free(expected);
+}
+
+struct reader {
+    const char *bytes;
+    size_t length;
+    size_t at;
+    unsigned depth;
+};
+
+static void skip_space(struct reader *reader)
+{
+    while (reader->at < reader->length && strchr(" \t\r\n", reader->bytes[reader->at]) != NULL &&
+           reader->bytes[reader->at] != '\0')
+        reader->at++;
+}
+
+static bool take(struct reader *reader, char character)
+{
+    if (reader->at < reader->length && reader->bytes[reader->at] == character) {
+        reader->at++;
+        return true;
+    }
+    return false;
+}
+
+static bool take_word(struct reader *reader, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (reader->length - reader->at < length ||
+        memcmp(reader->bytes + reader->at, word, length) != 0)
+        return false;
+    reader->at += length;
+    return true;
+}
+
+/* Well-formed sequences of Unicode 15 table 3-7. */
+static bool take_utf8(struct reader *reader)
+{
+    const unsigned char *b = (const unsigned char *)reader->bytes + reader->at;
+    size_t left = reader->length - reader->at;
+    size_t length = b[0] < 0x80 ? 1 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
+
+    if ((b[0] >= 0x80 && b[0] < 0xc2) || b[0] > 0xf4 || length > left)
+        return false;
+    for (size_t i = 1; i < length; i++) {
+        if ((b[i] & 0xc0) != 0x80)
+            return false;
+    }
+    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
+        (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
+        return false;
+    reader->at += length;
+    return true;
+}
+
+static bool take_string(struct reader *reader)
+{
+    if (!take(reader, '"'))
+        return false;
+    while (reader->at < reader->length) {
+        unsigned char byte = (unsigned char)reader->bytes[reader->at];
+
+        if (byte == '"') {
+            reader->at++;
+            return true;
+        }
+        if (byte < 0x20)
+            return false;
+        if (byte != '\\') {
+            if (!take_utf8(reader))
+                return false;
+            continue;
+        }
+        reader->at++;
+        if (take(reader, 'u')) {
+            for (int i = 0; i < 4; i++) {
+                if (reader->at >= reader->length ||
+                    strchr("0123456789abcdefABCDEF", reader->bytes[reader->at]) == NULL)
+                    return false;
+                reader->at++;
+            }
+        } else if (reader->at < reader->length &&
+                   strchr("\"\\/bfnrt", reader->bytes[reader->at]) != NULL) {
+            reader->at++;
+        } else {
+            return false;
+        }
+    }
+    return false;
+}
+
+static size_t take_digits(struct reader *reader)
+{
+    size_t start = reader->at;
+
+    while (reader->at < reader->length && reader->bytes[reader->at] >= '0' &&
+           reader->bytes[reader->at] <= '9')
+        reader->at++;
+    return reader->at - start;
+}
+
+static bool take_number(struct reader *reader)
+{
+    size_t start;
+    size_t digits;
+
+    take(reader, '-');
+    start = reader->at;
+    digits = take_digits(reader);
+    if (digits == 0 || (digits > 1 && reader->bytes[start] == '0'))
+        return false;
+    return !take(reader, '.') || take_digits(reader) > 0;
+}
+
+static bool take_value(struct reader *reader);
+
+static bool take_members(struct reader *reader, char end, bool keys)
+{
+    reader->at++;
+    skip_space(reader);
+    if (take(reader, end))
+        return true;
+    do {
+        skip_space(reader);
+        if (keys) {
+            if (!take_string(reader))
+                return false;
+            skip_space(reader);
+            if (!take(reader, ':'))
+                return false;
+        }
+        if (!take_value(reader))
+            return false;
+    } while (take(reader, ','));
+    return take(reader, end);
+}
+
+static bool take_value(struct reader *reader)
+{
+    bool ok;
+
+    if (++reader->depth > 64)
+        return false;
+    skip_space(reader);
+    if (reader->at >= reader->length)
+        return false;
+    switch (reader->bytes[reader->at]) {
+    case '{':
+        ok = take_members(reader, '}', true);
+        break;
+    case '[':
+        ok = take_members(reader, ']', false);
+        break;
+    case '"':
+        ok = take_string(reader);
+        break;
+    case 't':
+        ok = take_word(reader, "true");
+        break;
+    case 'f':
+        ok = take_word(reader, "false");
+        break;
+    case 'n':
+        ok = take_word(reader, "null");
+        break;
+    default:
+        ok = take_number(reader);
+        break;
+    }
+    skip_space(reader);
+    reader->depth--;
+    return ok;
+}
+
+bool fixture_is_json(const char *text, size_t length)
+{
+    struct reader reader = {.bytes = text, .length = length};
+
+    return take_value(&reader) && reader.at == length;
+}
