@@ -40,27 +40,32 @@ int ls_exact_start(uint32_t stacks)
 
 static LS_COLD struct ls_exact_cell *make_cell(struct ls_thread *thread, uint32_t stack)
 {
+    struct ls_exact_counts *counts = ls_load_relaxed(&thread->counts);
     struct ls_exact_cell *chunk;
 
-    if (thread->counts == NULL)
-        thread->counts = ls_memory_own_map(counts_bytes(), counts_bytes() / 4);
-    if (thread->counts == NULL)
-        return NULL;
+    if (counts == NULL) {
+        counts = ls_memory_own_map(counts_bytes(), counts_bytes() / 4);
+        if (counts == NULL)
+            return NULL;
+        ls_store_release(&thread->counts, counts); /* X3 pairs with X4 */
+    }
     chunk = ls_memory_own_allocate(CHUNK_BYTES);
     if (chunk == NULL)
         return NULL;
-    ls_store_release(&thread->counts->chunks[stack / CELLS_PER_CHUNK], chunk); /* X1 pairs with X2 */
+    ls_store_release(&counts->chunks[stack / CELLS_PER_CHUNK], chunk); /* X1 pairs with X2 */
     return &chunk[stack % CELLS_PER_CHUNK];
 }
 
 static struct ls_exact_cell *own_cell(struct ls_thread *thread, uint32_t stack)
 {
+    struct ls_exact_counts *counts;
     struct ls_exact_cell *chunk;
 
     if (LS_UNLIKELY(thread == NULL))
         return NULL;
-    if (LS_LIKELY(thread->counts != NULL)) {
-        chunk = ls_load_relaxed(&thread->counts->chunks[stack / CELLS_PER_CHUNK]);
+    counts = ls_load_relaxed(&thread->counts); /* written by this thread */
+    if (LS_LIKELY(counts != NULL)) {
+        chunk = ls_load_relaxed(&counts->chunks[stack / CELLS_PER_CHUNK]);
         if (LS_LIKELY(chunk != NULL))
             return &chunk[stack % CELLS_PER_CHUNK];
     }
@@ -127,12 +132,14 @@ static void add_table(const struct ls_exact_cell *cells, uint32_t first, uint32_
 
 static void sum_thread(void *context, struct ls_thread *thread)
 {
+    const struct ls_exact_counts *counts = ls_load_acquire(&thread->counts); /* X4 pairs with X3 */
+
     (void)context;
-    if (thread->counts == NULL || ls_load_relaxed(&thread->state) == LS_THREAD_FREE)
+    if (counts == NULL || ls_load_relaxed(&thread->state) == LS_THREAD_FREE)
         return;
     for (uint32_t i = 0; i < chunk_count; i++) {
         const struct ls_exact_cell *chunk =
-            ls_load_acquire(&thread->counts->chunks[i]); /* X2 pairs with X1 */
+            ls_load_acquire(&counts->chunks[i]); /* X2 pairs with X1 */
 
         if (chunk != NULL)
             add_table(chunk, i * CELLS_PER_CHUNK, CELLS_PER_CHUNK);
@@ -166,9 +173,9 @@ static void bury_ended(void *context, struct ls_thread *thread)
     (void)context;
     if (state != LS_THREAD_ENDED && !(state == LS_THREAD_RUNNING && ls_thread_is_gone(thread)))
         return;
-    if (thread->counts != NULL) {
-        bury_counts(thread->counts);
-        thread->counts = NULL;
+    if (ls_load_relaxed(&thread->counts) != NULL) {
+        bury_counts(ls_load_acquire(&thread->counts)); /* X4 */
+        ls_store_relaxed(&thread->counts, NULL);
     }
     ls_thread_recycle(thread);
 }

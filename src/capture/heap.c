@@ -1,5 +1,6 @@
 #include "capture/heap.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
@@ -24,19 +25,20 @@ struct tag {
 
 #define SIZE_BITS 48
 #define SIZE_MASK ((UINT64_C(1) << SIZE_BITS) - 1)
-#define NO_TAG    0
+#define FREED_STACK UINT32_MAX
 
 static _Atomic int mode = LS_HEAP_WAITING;
 static size_t sample_mean = 1;
-/* Set with exact mode and never cleared: blocks counted before a stop are released after it. */
-static bool counts_exactly;
+/* Set with exact mode and never cleared: blocks counted before a stop are released after it.
+ * Relaxed: who frees a block that was counted got its address after this was set. */
+static _Atomic int counts_exactly;
 static _Atomic uint64_t damaged_blocks;
 static _Atomic uint64_t missed_blocks;
 
 void ls_heap_set_mode(enum ls_heap_mode new_mode)
 {
     if (new_mode == LS_HEAP_EXACT)
-        counts_exactly = true;
+        ls_store_relaxed(&counts_exactly, 1);
     ls_store_release(&mode, (int)new_mode); /* C1 pairs with C2 */
 }
 
@@ -58,6 +60,28 @@ uint64_t ls_heap_damaged_blocks(void)
 uint64_t ls_heap_missed_blocks(void)
 {
     return ls_load_relaxed(&missed_blocks);
+}
+
+/* The address of malloc does not tell: a program that takes it sees an entry of its own. */
+bool ls_heap_sees_malloc(void)
+{
+    void *(*bound_malloc)(size_t) = NULL;
+    void (*bound_free)(void *) = NULL;
+    void *found_malloc = dlsym(RTLD_DEFAULT, "malloc");
+    void *found_free = dlsym(RTLD_DEFAULT, "free");
+    const uint64_t probe = 1000;
+    uint64_t before = ls_hot.countdown;
+    bool counted;
+
+    if (found_malloc == NULL || found_free == NULL)
+        return false;
+    memcpy(&bound_malloc, &found_malloc, sizeof(found_malloc));
+    memcpy(&bound_free, &found_free, sizeof(found_free));
+    ls_hot.countdown = probe;
+    bound_free(bound_malloc(1));
+    counted = ls_hot.countdown != probe;
+    ls_hot.countdown = before;
+    return counted;
 }
 
 /* Differs for every block, and is never that of zeroed or untouched memory. */
@@ -90,9 +114,10 @@ static bool read_tag(const void *block, struct tag *tag, uint64_t *size)
     return tag->size_and_check >> SIZE_BITS == check_of(block, tag->stack, tag->slot, *size);
 }
 
-static void wipe_tag(void *block)
+/* The mark of a freed block: a stack no table has. */
+static void mark_freed(void *block)
 {
-    memset(tag_of(block), NO_TAG, sizeof(struct tag));
+    write_tag(block, FREED_STACK, 0, 0);
 }
 
 static uint32_t stack_here(struct ls_thread *thread, uint64_t now_ns)
@@ -131,7 +156,7 @@ static void record(struct ls_thread *thread, enum ls_heap_mode now, void *block,
 /* `thread` is NULL when this thread could not enter: the count then takes the shared way. */
 static void unrecord(struct ls_thread *thread, const struct tag *tag, uint64_t size)
 {
-    if (counts_exactly)
+    if (ls_load_relaxed(&counts_exactly))
         ls_exact_release(thread, tag->stack, size);
     if (tag->slot != 0)
         ls_ledger_release(tag->slot);
@@ -146,7 +171,6 @@ static void miss(void)
 /* The record of this thread if this allocation is to be tracked, entered; else NULL. */
 static struct ls_thread *choose(size_t size, enum ls_heap_mode *now)
 {
-    bool first = ls_hot.thread == NULL;
     struct ls_thread *thread;
 
     *now = ls_heap_current_mode();
@@ -154,21 +178,25 @@ static struct ls_thread *choose(size_t size, enum ls_heap_mode *now)
         ls_hot.countdown = LS_COUNTDOWN_NEVER;
         return NULL;
     }
-    if (*now == LS_HEAP_WAITING)
+    if (*now == LS_HEAP_WAITING) {
+        ls_hot.counting = false;
         return NULL;
+    }
     thread = ls_thread_enter();
     if (thread == NULL) {
-        miss();
+        if (!ls_thread_is_own_work())
+            miss();
         return NULL;
     }
     if (*now == LS_HEAP_EXACT) {
         ls_hot.countdown = 0;
         return thread;
     }
-    if (first) { /* it has not counted down yet: this allocation is its first */
+    if (!ls_hot.counting) { /* this allocation is the first to be counted down */
+        ls_hot.counting = true;
         ls_hot.countdown = ls_sampler_distance(&thread->random, sample_mean);
-        if ((uint64_t)ls_hot.countdown > size) {
-            ls_hot.countdown -= (int64_t)size;
+        if (size < ls_hot.countdown) {
+            ls_hot.countdown -= size;
             ls_thread_leave();
             return NULL;
         }
@@ -184,7 +212,7 @@ void *ls_heap_allocate(size_t size, size_t alignment, bool zero)
     int saved_errno;
     void *block;
 
-    if (size > SIZE_MASK - sizeof(struct tag))
+    if (size > PTRDIFF_MAX)
         return NULL;
     saved_errno = errno;
     thread = choose(size, &now);
@@ -208,18 +236,27 @@ void ls_heap_free(void *block)
     int saved_errno = errno;
 
     if (LS_UNLIKELY(!read_tag(block, &tag, &size))) {
-        /* Giving it to jemalloc a second time would hand one block out twice. It is kept. */
+        /* Written past its end, most likely. It is kept: whether it was freed before is not known,
+         * and to free it twice would hand it out twice. */
         ls_add_relaxed(&damaged_blocks, 1);
         ls_add_relaxed(&ls_ledger.lost_releases, 1);
         return;
     }
+    if (LS_UNLIKELY(tag.stack == FREED_STACK)) {
+        /* A double free is the host's own, and its allocator's to judge. */
+        ls_real.free(block);
+        return;
+    }
     /* The record goes first: once the memory is free another thread may be given it. */
-    thread = counts_exactly ? ls_thread_enter() : NULL;
+    thread = ls_thread_enter();
     unrecord(thread, &tag, size);
+    mark_freed(block);
+    if (LS_UNLIKELY(thread == NULL && ls_hot.hook_depth != 0))
+        ls_thread_defer_free(block);
+    else
+        ls_memory_tracked_free(block);
     if (thread != NULL)
         ls_thread_leave();
-    wipe_tag(block);
-    ls_memory_tracked_free(block);
     errno = saved_errno;
 }
 
@@ -246,12 +283,12 @@ static bool move_out(void *block, uint64_t old_size, size_t size, void **resized
 bool ls_heap_resize(void *block, size_t size, void **resized)
 {
     enum ls_heap_mode now;
-    struct ls_thread *thread;
+    struct ls_thread *thread = NULL;
     struct tag tag;
     uint64_t old_size;
     int saved_errno = errno;
 
-    if (size > SIZE_MASK - sizeof(struct tag))
+    if (size > PTRDIFF_MAX)
         return false;
     /* The host may have used all of malloc_usable_size. */
     if (!read_tag(block, &tag, &old_size)) {
@@ -264,14 +301,19 @@ bool ls_heap_resize(void *block, size_t size, void **resized)
         ls_add_relaxed(&ls_ledger.lost_releases, 1);
         return true;
     }
-    ls_hot.countdown -= (int64_t)size;
-    thread = ls_hot.countdown > 0 ? NULL : choose(size, &now);
+    if (size < ls_hot.countdown)
+        ls_hot.countdown -= size;
+    else
+        thread = choose(size, &now);
     if (thread == NULL)
         return move_out(block, ls_heap_usable_size(block), size, resized);
+    mark_freed(block); /* if the block moves, a late free of the old address must find none */
     *resized = ls_memory_tracked_resize(block, size + sizeof(struct tag));
     if (*resized != NULL) {
         unrecord(thread, &tag, old_size);
         record(thread, now, *resized, size);
+    } else {
+        memcpy(tag_of(block), &tag, sizeof(tag));
     }
     ls_thread_leave();
     if (*resized == NULL)

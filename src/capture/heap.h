@@ -27,6 +27,10 @@ enum ls_heap_mode ls_heap_current_mode(void);
 /* Mean bytes between samples. Before the mode is set to LS_HEAP_SAMPLED. */
 void ls_heap_set_sample_mean(size_t bytes);
 
+/* False when the program's own malloc, or a library before us, answers for malloc: then our hooks
+ * see no allocations. Makes one with what the host's calls are bound to. From the constructor. */
+bool ls_heap_sees_malloc(void);
+
 /* Called when the thread's countdown has run out. alignment 0: malloc's. */
 void *ls_heap_allocate(size_t size, size_t alignment, bool zero);
 /* Block must be in the tracked range, for these three. */

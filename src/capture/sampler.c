@@ -11,13 +11,13 @@ uint64_t ls_sampler_random(uint64_t *state)
     return value ^ (value >> 31);
 }
 
-int64_t ls_sampler_distance(uint64_t *state, size_t mean)
+uint64_t ls_sampler_distance(uint64_t *state, size_t mean)
 {
     /* Uniform on (0, 1], never 0: its logarithm is finite. */
     double uniform = ((double)(ls_sampler_random(state) >> 11) + 1.0) * 0x1.0p-53;
     double distance = -ls_math_log(uniform) * (double)mean;
 
-    return distance < 1.0 ? 1 : (int64_t)distance;
+    return (uint64_t)distance + 1;
 }
 
 double ls_sampler_weight(size_t size, size_t mean)

@@ -17,8 +17,9 @@
 
 /* SplitMix64 (https://prng.di.unimi.it/splitmix64.c): `state` may be any number. */
 uint64_t ls_sampler_random(uint64_t *state);
-/* Bytes to the next sample point: exponential with this mean, at least 1. */
-int64_t ls_sampler_distance(uint64_t *state, size_t mean);
+/* Number of the byte in which the next sample point falls, from 1 on: exponential with this mean,
+ * rounded up, so that P(distance <= n) is exactly the chance with which n bytes are seen. */
+uint64_t ls_sampler_distance(uint64_t *state, size_t mean);
 /* Blocks of this size that one seen stands for; 1 when mean is 0 (every block is seen). */
 double ls_sampler_weight(size_t size, size_t mean);
 

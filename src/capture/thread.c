@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/atomic.h"
@@ -16,6 +18,7 @@ static _Atomic(struct ls_thread *) threads;
 static _Atomic(struct ls_thread *) forking; /* the thread whose fork is under way */
 static pthread_key_t key;
 static _Atomic int key_is_ready;
+static void (*thread_ends)(int);
 
 #define FORK_WAIT_NS    (50 * UINT64_C(1000000))
 #define FORK_POLL_NS    100000
@@ -24,17 +27,27 @@ static _Atomic int key_is_ready;
 static void end_thread(void *record)
 {
     struct ls_thread *thread = record;
+    int id = ls_load_relaxed(&thread->id);
 
+    /* A handler must not allocate from the caches while they are taken down. */
+    ls_hot.hook_frame = (uintptr_t)__builtin_frame_address(0);
+    ls_hot.hook_depth = 1;
+    ls_compiler_fence();
     ls_memory_thread_end();
+    ls_thread_leave();
     ls_hot.thread = NULL;
     ls_hot.countdown = 0;
+    ls_hot.counting = false;
     ls_store_release(&thread->state, LS_THREAD_ENDED); /* H1 pairs with H2 */
+    if (thread_ends != NULL)
+        thread_ends(id); /* the record may be another thread's by now */
 }
 
-int ls_thread_start(void)
+int ls_thread_start(void (*ends)(int))
 {
     int status = pthread_key_create(&key, end_thread);
 
+    thread_ends = ends;
     if (status != 0)
         return -status;
     /* So that prepare_fork can order our plain stores against its own; see begin_capture. While the
@@ -65,6 +78,7 @@ static struct ls_thread *new_record(void)
     if (thread == NULL)
         return NULL;
     ls_store_relaxed(&thread->state, LS_THREAD_RUNNING);
+    ls_store_relaxed(&thread->id, 0);
     head = ls_load_relaxed(&threads);
     do {
         thread->next = head;
@@ -86,13 +100,21 @@ static LS_COLD struct ls_thread *meet_thread(void)
         thread = new_record();
     if (thread == NULL)
         return NULL;
-    thread->id = ls_sys_gettid();
-    thread->random = ls_clock_monotonic_ns() ^ (uint64_t)thread->id << 32 ^ (uintptr_t)thread;
+    ls_store_relaxed(&thread->id, ls_sys_gettid());
+    thread->random = ls_clock_monotonic_ns() ^ (uint64_t)ls_sys_gettid() << 32 ^ (uintptr_t)thread;
     ls_hot.thread = thread;
     /* May allocate for keys past the first 32: the record is set, so that call passes through. */
+    ls_hot.own_work = true;
     pthread_setspecific(key, thread);
+    ls_hot.own_work = false;
     errno = saved_errno;
     return thread;
+}
+
+bool ls_thread_is_own_work(void)
+{
+    return ls_hot.own_work ||
+           (ls_hot.thread != NULL && ls_load_relaxed(&ls_hot.thread->capturing));
 }
 
 struct ls_thread *ls_thread_current(void)
@@ -100,15 +122,24 @@ struct ls_thread *ls_thread_current(void)
     return LS_LIKELY(ls_hot.thread != NULL) ? ls_hot.thread : meet_thread();
 }
 
+static bool is_on_alternate_stack(void)
+{
+    stack_t stack;
+
+    return ls_sys_call6(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0) != 0 ||
+           (stack.ss_flags & SS_ONSTACK) != 0;
+}
+
 /* Stacks grow down: the frame of a hook that is still running lies above that of any later caller
  * on the same stack. A caller above it, within a stack's reach, means that hook was jumped out of;
- * or that a handler runs on an alternate stack, so never while the unwinder is at work: entered
- * twice, its cache would break. */
+ * or that a handler runs on an alternate stack. Never while the unwinder is at work: entered twice,
+ * its cache would break. */
 static bool hook_was_abandoned(uintptr_t here)
 {
     if (ls_hot.thread != NULL && ls_load_relaxed(&ls_hot.thread->capturing))
         return false;
-    return here > ls_hot.hook_frame && here - ls_hot.hook_frame < STACK_SPAN_MAX;
+    return here > ls_hot.hook_frame && here - ls_hot.hook_frame < STACK_SPAN_MAX &&
+           !is_on_alternate_stack();
 }
 
 struct ls_thread *ls_thread_enter(void)
@@ -130,8 +161,34 @@ struct ls_thread *ls_thread_enter(void)
     return thread;
 }
 
+/* Relaxed: only this thread and handlers on it touch the list. */
+void ls_thread_defer_free(void *block)
+{
+    void *former = ls_load_relaxed(&ls_hot.deferred);
+
+    do {
+        memcpy(block, &former, sizeof(former));
+    } while (!ls_compare_exchange_relaxed(&ls_hot.deferred, &former, block));
+}
+
+static LS_COLD void free_deferred(void)
+{
+    void *block = ls_exchange_relaxed(&ls_hot.deferred, NULL);
+
+    while (block != NULL) {
+        void *next;
+
+        memcpy(&next, block, sizeof(next));
+        ls_memory_tracked_free(block);
+        block = next;
+    }
+}
+
 void ls_thread_leave(void)
 {
+    /* What a handler defers behind this check waits for the next hook. */
+    if (LS_UNLIKELY(ls_load_relaxed(&ls_hot.deferred) != NULL))
+        free_deferred();
     ls_compiler_fence();
     ls_hot.hook_depth = 0;
 }
@@ -147,12 +204,17 @@ void ls_thread_for_each(ls_thread_visit *visit, void *context)
 void ls_thread_recycle(struct ls_thread *thread)
 {
     ls_store_relaxed(&thread->capturing, 0);
+    /* The next owner takes the record before it writes its id. With the old one in it, it would pass
+     * for gone meanwhile. */
+    ls_store_relaxed(&thread->id, 0);
     ls_store_release(&thread->state, LS_THREAD_FREE); /* H4 pairs with the exchange in reuse_record */
 }
 
 bool ls_thread_is_gone(const struct ls_thread *thread)
 {
-    return ls_sys_call6(SYS_tgkill, ls_sys_getpid(), thread->id, 0, 0, 0, 0) == -ESRCH;
+    /* Relaxed: an id by itself. The kernel says EINVAL to 0. */
+    return ls_sys_call6(SYS_tgkill, ls_sys_getpid(), ls_load_relaxed(&thread->id), 0, 0, 0, 0) ==
+           -ESRCH;
 }
 
 /*
@@ -212,7 +274,7 @@ void ls_thread_child_after_fork(void)
     for (struct ls_thread *thread = ls_load_acquire(&threads); thread != NULL;
          thread = thread->next) {
         if (thread == self) {
-            thread->id = ls_sys_gettid();
+            ls_store_relaxed(&thread->id, ls_sys_gettid());
             thread->random ^= ls_clock_monotonic_ns();
         } else if (ls_load_relaxed(&thread->state) == LS_THREAD_RUNNING) {
             ls_store_relaxed(&thread->state, LS_THREAD_ENDED);

@@ -27,25 +27,29 @@ struct ls_thread {
     struct ls_thread *next; /* fixed once listed */
     _Atomic int state;
     _Atomic int capturing; /* inside the unwinder: fork waits for it */
-    int id;                /* kernel thread id */
+    _Atomic int id;        /* kernel thread id; 0 while the record has no thread */
     uint64_t random;
-    struct ls_exact_counts *counts; /* NULL until the first exact count */
+    _Atomic(struct ls_exact_counts *) counts; /* NULL until the first exact count */
 };
 
 struct ls_hot {
-    int64_t countdown; /* bytes to the next sample; the fast path ends at 0 and below */
+    /* Bytes to the next sample: an allocation of fewer takes the fast path and is subtracted. */
+    uint64_t countdown;
     struct ls_thread *thread;
     uintptr_t hook_frame; /* frame address of the hook in progress */
     uint32_t hook_depth;
+    bool own_work; /* calls into libc of our own making, which may allocate */
+    bool counting; /* the countdown was drawn, and no allocation has passed it by since */
+    _Atomic(void *) deferred; /* see ls_thread_defer_free */
 };
 
 extern LS_THREAD_LOCAL struct ls_hot ls_hot;
 
 /* Far more bytes than a thread will ever ask for: the fast path for ever. */
-#define LS_COUNTDOWN_NEVER (INT64_MAX / 2)
+#define LS_COUNTDOWN_NEVER (UINT64_MAX / 2)
 
-/* Creates the key. 0 or -errno. */
-int ls_thread_start(void);
+/* Creates the key. `ends` is called with its id on each thread that ends by itself. 0 or -errno. */
+int ls_thread_start(void (*ends)(int thread));
 
 /*
  * Enters a hook's slow path. NULL when this thread is already inside one (a hook called from our own
@@ -54,6 +58,16 @@ int ls_thread_start(void);
  */
 struct ls_thread *ls_thread_enter(void);
 void ls_thread_leave(void);
+
+/*
+ * For a tracked block that is freed while ls_thread_enter says no: by a handler that interrupted a
+ * hook, perhaps inside the private jemalloc, whose locks and caches are not made for that. The block
+ * waits, linked through its own memory, until that hook leaves.
+ */
+void ls_thread_defer_free(void *block);
+
+/* True when an allocation that could not enter is one of ours, made inside a hook. */
+bool ls_thread_is_own_work(void);
 /* This thread's record without entering; NULL when there is none and none can be made. */
 struct ls_thread *ls_thread_current(void);
 

@@ -7,7 +7,10 @@
  *
  *   malloc.c   malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
  *              pvalloc malloc_usable_size free_sized free_aligned_sized
- *   process.c  _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat dlclose
+ *   process.c  _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat
+ *   load.c     dlopen dlclose
+ *   limits.c   setrlimit setrlimit64 prlimit prlimit64
+ *   alone.c    unshare setns
  *   loop.c     epoll_wait epoll_pwait
  *
  * Left alone, and why:
@@ -31,6 +34,9 @@ struct ls_hook_targets {
     void (*before_end)(void);
     /* exec failed: the process goes on. */
     void (*end_was_off)(void);
+    /* Around a call that the kernel refuses to a process with more than one thread. */
+    void (*before_alone)(void);
+    void (*after_alone)(void);
     /* A module is about to be unloaded. */
     void (*before_unload)(void);
     /* An event-loop thread is about to wait: no JavaScript is running. */

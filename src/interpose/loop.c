@@ -23,11 +23,11 @@ LS_INLINE void reach_safe_point(void)
 int epoll_wait(int fd, struct epoll_event *events, int capacity, int timeout)
 {
     reach_safe_point();
-    return ls_real.epoll_wait(fd, events, capacity, timeout);
+    return LS_REAL(epoll_wait)(fd, events, capacity, timeout);
 }
 
 int epoll_pwait(int fd, struct epoll_event *events, int capacity, int timeout, const sigset_t *mask)
 {
     reach_safe_point();
-    return ls_real.epoll_pwait(fd, events, capacity, timeout, mask);
+    return LS_REAL(epoll_pwait)(fd, events, capacity, timeout, mask);
 }

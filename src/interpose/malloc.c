@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 #include "capture/heap.h"
 #include "capture/thread.h"
@@ -30,11 +31,14 @@ LS_EXPORT void *valloc(size_t size);
 LS_EXPORT void *pvalloc(size_t size);
 LS_EXPORT size_t malloc_usable_size(void *block);
 
-/* Counts the bytes down; true when a sample point lies in them, or the thread is not set up. */
+/* Counts the bytes down; true, and nothing counted, when a sample point lies in them or the thread
+ * is not set up. A size no allocator grants is due as well and leaves the countdown as it is. */
 LS_INLINE bool is_due(size_t size)
 {
-    ls_hot.countdown = (int64_t)((uint64_t)ls_hot.countdown - size);
-    return LS_UNLIKELY(ls_hot.countdown <= 0);
+    if (LS_UNLIKELY(size >= ls_hot.countdown))
+        return true;
+    ls_hot.countdown -= size;
+    return false;
 }
 
 /* The untracked block: from the host's allocator, or with allocator=jemalloc from ours. */
@@ -49,7 +53,7 @@ static LS_COLD void *serve(size_t size, size_t alignment, bool zero)
 
 LS_INLINE bool serves_host(void)
 {
-    return LS_UNLIKELY(ls_memory_host_range.size != 0);
+    return LS_UNLIKELY(ls_load_relaxed(&ls_memory_host_range.size) != 0);
 }
 
 static LS_COLD void *malloc_slowly(size_t size)
@@ -165,7 +169,7 @@ void *realloc(void *block, size_t size)
     }
     if (LS_UNLIKELY(ls_memory_is_tracked(block)))
         return realloc_tracked(block, size);
-    if (is_due(size) && size <= PTRDIFF_MAX) {
+    if (size <= PTRDIFF_MAX && is_due(size)) {
         moved = move_in(block, size, malloc_usable_size(block));
         if (moved != NULL)
             return moved;

@@ -1,6 +1,5 @@
 /*
- * The ends of a process, and the unloading of code. Each hook lets the runtime write its last word
- * and forwards.
+ * The ends of a process. Each hook lets the runtime write its last word and forwards.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -23,7 +22,6 @@ LS_EXPORT int execle(const char *path, const char *argument, ...);
 LS_EXPORT int fexecve(int fd, char *const arguments[], char *const environment[]);
 LS_EXPORT int execveat(int directory, const char *path, char *const arguments[],
                        char *const environment[], int flags);
-LS_EXPORT int dlclose(void *handle);
 
 struct ls_hook_targets ls_hook_targets;
 
@@ -43,7 +41,7 @@ static int after_failed_exec(int result)
 void _exit(int status)
 {
     before_end();
-    ls_real.exit_now(status);
+    LS_REAL(exit_now)(status);
     __builtin_unreachable();
 }
 
@@ -55,38 +53,38 @@ void _Exit(int status)
 int execve(const char *path, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(ls_real.execve(path, arguments, environment));
+    return after_failed_exec(LS_REAL(execve)(path, arguments, environment));
 }
 
 int execv(const char *path, char *const arguments[])
 {
     before_end();
-    return after_failed_exec(ls_real.execv(path, arguments));
+    return after_failed_exec(LS_REAL(execv)(path, arguments));
 }
 
 int execvp(const char *file, char *const arguments[])
 {
     before_end();
-    return after_failed_exec(ls_real.execvp(file, arguments));
+    return after_failed_exec(LS_REAL(execvp)(file, arguments));
 }
 
 int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(ls_real.execvpe(file, arguments, environment));
+    return after_failed_exec(LS_REAL(execvpe)(file, arguments, environment));
 }
 
 int fexecve(int fd, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(ls_real.fexecve(fd, arguments, environment));
+    return after_failed_exec(LS_REAL(fexecve)(fd, arguments, environment));
 }
 
 int execveat(int directory, const char *path, char *const arguments[], char *const environment[],
              int flags)
 {
     before_end();
-    return after_failed_exec(ls_real.execveat(directory, path, arguments, environment, flags));
+    return after_failed_exec(LS_REAL(execveat)(directory, path, arguments, environment, flags));
 }
 
 static size_t count_arguments(const char *first, va_list *rest)
@@ -146,11 +144,4 @@ int execle(const char *path, const char *argument, ...)
 
     WITH_ARGUMENT_LIST(argument, execve(path, arguments, va_arg(rest, char *const *)));
     return result;
-}
-
-int dlclose(void *handle)
-{
-    if (ls_hook_targets.before_unload != NULL)
-        ls_hook_targets.before_unload();
-    return ls_real.dlclose(handle);
 }

@@ -14,15 +14,14 @@ static struct ls_history_point merged(struct ls_history_point older, struct ls_h
 static size_t pair_to_merge(const struct ls_history *history)
 {
     const struct ls_history_point *points = history->points;
-    float now = points[history->count - 1].time_s;
+    double now = points[history->count - 1].time_s;
     size_t best = 0;
-    float best_ratio = -1.0f;
+    double best_ratio = -1.0;
 
     for (size_t i = 0; i + 1 < LS_HISTORY_POINTS - LS_HISTORY_RECENT; i++) {
-        float start = i == 0 ? points[0].time_s - (points[1].time_s - points[0].time_s)
-                             : points[i - 1].time_s;
-        float age = now - points[i + 1].time_s;
-        float ratio = age > 0 ? (points[i + 1].time_s - start) / age : 0;
+        double start = i == 0 ? 0 : points[i - 1].time_s;
+        double age = now - points[i + 1].time_s;
+        double ratio = age > 0 ? (points[i + 1].time_s - start) / age : 0;
 
         if (best_ratio < 0 || ratio < best_ratio) {
             best_ratio = ratio;

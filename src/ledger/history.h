@@ -19,10 +19,10 @@
 #define LS_HISTORY_POINTS 64
 #define LS_HISTORY_RECENT 16
 
-/* Single precision: seven digits are finer than any sampled figure, and the points are most of what
- * a site costs. */
+/* Figures in single precision: seven digits are finer than any sampled one, and the points are most
+ * of what a site costs. Times in double: a year at ten readings a second must stay in order. */
 struct ls_history_point {
-    float time_s; /* end of the span */
+    double time_s; /* end of the span; spans follow each other from 0 on */
     float live_bytes;
     float live_count;
     float error_bytes;

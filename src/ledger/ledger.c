@@ -40,18 +40,24 @@ static struct ls_live_handle handle_of(uint64_t event)
     return (struct ls_live_handle){(uint32_t)event, (uint32_t)(event >> 32)};
 }
 
+static void wake_collector(void)
+{
+    ls_add_release(&ls_ledger.wake_word, 1); /* W1 pairs with W2 in the collector */
+    ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
+}
+
 static void notify(struct ls_live_handle handle)
 {
     if (!ls_ring_push(&ls_ledger.ring, event_of(handle))) {
-        /* Relaxed: the collector reads it after the ring ran empty; a sweep one drain later finds
-         * the same. */
-        ls_store_relaxed(&ls_ledger.sweep_wanted, 1);
+        /* Who asks for the sweep sees to it that it comes: of two producers that pass the wake level
+         * at once, neither may have seen just that number waiting. E1 pairs with E2: the sweep sees
+         * the state the slot has now. Otherwise it could miss the slot and take the wish with it. */
+        if (ls_exchange_acquire_release(&ls_ledger.sweep_wanted, 1) == 0)
+            wake_collector();
         return;
     }
-    if (LS_UNLIKELY(ls_ring_waiting(&ls_ledger.ring) == ls_ledger.wake_level)) {
-        ls_add_release(&ls_ledger.wake_word, 1); /* W1 pairs with W2 in the collector */
-        ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
-    }
+    if (LS_UNLIKELY(ls_ring_waiting(&ls_ledger.ring) == ls_ledger.wake_level))
+        wake_collector();
 }
 
 uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t size, double weight,
@@ -104,8 +110,13 @@ static void account_acquire(struct ls_live_slot *slot)
     struct ls_tally *tally = ls_ledger_stack_tally((enum ls_resource)slot->resource, slot->stack);
 
     slot->accounted = true;
-    if (tally == NULL || slot->weight == 0)
+    if (slot->weight == 0)
         return;
+    if (tally == NULL) { /* its release must not be taken off a tally that comes later */
+        slot->weight = 0;
+        ls_add_relaxed(&ls_ledger.lost_acquires, 1);
+        return;
+    }
     tally->acquired_count += slot->weight;
     tally->acquired_bytes += slot->weight * (double)slot->size;
     tally->live_count += slot->weight;
@@ -123,7 +134,9 @@ static void account_release(const struct ls_live_slot *slot)
     tally->live_count -= slot->weight;
     tally->live_bytes -= slot->weight * (double)slot->size;
     tally->variance_bytes -= variance_of(slot);
-    /* Sums of fractions leave a residue where nothing is left. */
+    /* Sums of fractions leave a residue where nothing is left, of either sign. */
+    if (tally->variance_bytes < 0)
+        tally->variance_bytes = 0;
     if (tally->live_count < 1e-6) {
         tally->live_count = 0;
         tally->live_bytes = 0;
@@ -150,14 +163,15 @@ void ls_ledger_drain(void)
     uint64_t left = ls_ring_waiting(&ls_ledger.ring);
     uint64_t event;
 
-    while (left-- > 0 && ls_ring_pop(&ls_ledger.ring, &event)) {
+    for (; left > 0 && ls_ring_pop(&ls_ledger.ring, &event); left--) {
         struct ls_live_handle handle = handle_of(event);
         struct ls_live_slot *slot = ls_live_set_find(&ls_ledger.live, handle);
 
         if (slot != NULL)
             account(NULL, handle.slot, slot);
     }
-    if (ls_exchange_relaxed(&ls_ledger.sweep_wanted, 0) != 0)
+    /* Events left behind a cell that its producer has claimed and not filled are found in the slots. */
+    if (ls_exchange_acquire_release(&ls_ledger.sweep_wanted, 0) != 0 || left > 0) /* E2 */
         ls_live_set_sweep(&ls_ledger.live, account, NULL);
 }
 

@@ -87,13 +87,19 @@ static struct ls_live_slot *grow(struct ls_live_set *set, uint32_t *index)
     struct ls_live_slot *slots;
     uint32_t first;
 
-    do {
-        if (chunk >= set->chunk_limit)
-            return NULL;
-    } while (!ls_compare_exchange_relaxed(&set->chunk_count, &chunk, chunk + 1));
+    if (chunk >= set->chunk_limit)
+        return NULL;
+    /* Memory first: a number claimed and then left empty would make the set smaller for ever, each
+     * time the cap is met. */
     slots = ls_memory_own_map(chunk_bytes(), chunk_bytes());
     if (slots == NULL)
-        return NULL; /* the chunk number is lost: the set is that much smaller */
+        return NULL;
+    do {
+        if (chunk >= set->chunk_limit) {
+            ls_memory_own_unmap(slots, chunk_bytes(), chunk_bytes());
+            return NULL;
+        }
+    } while (!ls_compare_exchange_relaxed(&set->chunk_count, &chunk, chunk + 1));
     first = chunk * LS_LIVE_CHUNK_SLOTS;
     if (chunk == 0) { /* index 0 means none */
         first = 1;

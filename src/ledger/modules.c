@@ -154,7 +154,7 @@ static int add_module(struct ls_modules *modules, struct sighting *sighting, boo
     module->text_start = sighting->text_start;
     module->text_end = sighting->text_end;
     module->loaded_ns = count == 0 || modules->adds == 0 ? 0 : now_ns;
-    module->unloaded_ns = UINT64_MAX;
+    ls_store_relaxed(&module->unloaded_ns, UINT64_MAX);
     module->is_main = is_main;
     module->is_runtime = is_runtime_name(base_name(module->path));
     module->is_own =
@@ -175,7 +175,8 @@ static uint32_t find_loaded(const struct ls_modules *modules, const struct sight
     for (uint32_t i = 0; i < count; i++) {
         const struct ls_module *module = modules->entries[i];
 
-        if (module->unloaded_ns == UINT64_MAX && module->text_start == sighting->text_start &&
+        if (ls_load_relaxed(&module->unloaded_ns) == UINT64_MAX &&
+            module->text_start == sighting->text_start &&
             module->text_end == sighting->text_end &&
             strcmp(module->build_id, sighting->build_id) == 0)
             return i;
@@ -238,11 +239,16 @@ int ls_modules_refresh(struct ls_modules *modules, uint64_t now_ns)
         uint32_t count = ls_load_relaxed(&modules->count);
 
         for (uint32_t i = 0; i < count; i++) {
-            if (!scan->seen[i] && modules->entries[i]->unloaded_ns == UINT64_MAX)
-                modules->entries[i]->unloaded_ns = now_ns;
+            _Atomic uint64_t *unloaded_ns = &modules->entries[i]->unloaded_ns;
+
+            if (!scan->seen[i] && ls_load_relaxed(unloaded_ns) == UINT64_MAX)
+                ls_store_relaxed(unloaded_ns, now_ns);
         }
-        modules->adds = scan->adds;
-        modules->subs = scan->subs;
+        /* A module there was no memory for is looked for again; not so when the table is full. */
+        if (scan->status == 0 || modules->overflowed) {
+            modules->adds = scan->adds;
+            modules->subs = scan->subs;
+        }
     }
     status = scan->status;
     ls_memory_own_free(scan, sizeof(*scan));
@@ -261,7 +267,7 @@ const struct ls_module *ls_modules_find(const struct ls_modules *modules, uintpt
 
         if (pc < module->text_start || pc >= module->text_end)
             continue;
-        if (module->loaded_ns <= when_ns && when_ns < module->unloaded_ns)
+        if (module->loaded_ns <= when_ns && when_ns < ls_load_relaxed(&module->unloaded_ns))
             return module;
         /* Loaded since the last refresh before the capture: still its owner, unless another fits
          * the time better. */

@@ -23,7 +23,8 @@ struct ls_module {
     uintptr_t text_start;
     uintptr_t text_end;
     uint64_t loaded_ns;   /* first refresh that saw it; 0 for those found at start */
-    uint64_t unloaded_ns; /* first refresh that missed it; UINT64_MAX while loaded */
+    /* First refresh that missed it; UINT64_MAX while loaded. Relaxed everywhere: a time by itself. */
+    _Atomic uint64_t unloaded_ns;
     uint64_t identity;    /* hash of the build-id, or of the base name without one */
     bool is_main;
     bool is_own;     /* this library */

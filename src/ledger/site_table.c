@@ -35,19 +35,28 @@ static struct ls_site *find(struct ls_site_table *table, enum ls_resource resour
     return NULL;
 }
 
+/* True when there is memory for this many more sites. */
+static bool make_room(struct ls_site_table *table, uint32_t sites)
+{
+    uint32_t last = (table->count + sites - 1) / LS_SITES_PER_CHUNK;
+
+    if (last >= LS_SITE_CHUNKS_MAX)
+        return false;
+    for (uint32_t chunk = table->count / LS_SITES_PER_CHUNK; chunk <= last; chunk++) {
+        if (table->chunks[chunk] == NULL)
+            table->chunks[chunk] =
+                ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(struct ls_site));
+        if (table->chunks[chunk] == NULL)
+            return false;
+    }
+    return true;
+}
+
 static struct ls_site *add(struct ls_site_table *table, enum ls_resource resource, uint64_t id)
 {
-    uint32_t chunk = table->count / LS_SITES_PER_CHUNK;
     uint32_t *bucket = bucket_of(table, id);
     struct ls_site *site;
 
-    if (chunk >= LS_SITE_CHUNKS_MAX)
-        return NULL;
-    if (table->chunks[chunk] == NULL) {
-        table->chunks[chunk] = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(struct ls_site));
-        if (table->chunks[chunk] == NULL)
-            return NULL;
-    }
     site = ls_site_table_at(table, table->count);
     site->id = id;
     site->resource = resource;
@@ -62,15 +71,18 @@ struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resour
 {
     struct ls_site *site = find(table, resource, id);
 
-    if (site == NULL)
-        site = add(table, resource, id);
     if (site != NULL)
         return site;
+    /* The last places are kept for the overflow sites: they are needed when there are no others. */
+    if (make_room(table, 1 + LS_RESOURCE_COUNT))
+        return add(table, resource, id);
     table->overflowed++;
     id = overflow_id(resource);
     site = find(table, resource, id);
-    if (site == NULL && (site = add(table, resource, id)) != NULL)
+    if (site == NULL && make_room(table, 1)) {
+        site = add(table, resource, id);
         site->overflow = true;
+    }
     return site;
 }
 

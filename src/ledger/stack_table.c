@@ -60,15 +60,19 @@ static void *take_region(struct ls_stack_table *table, size_t bytes)
     /* Relaxed: the counter only hands out disjoint stretches. */
     uint64_t start = ls_load_relaxed(&table->region_used);
 
-    do {
+    for (;;) {
+        bool enters_step = start == 0 || start / CHARGE_STEP != (start + bytes) / CHARGE_STEP;
+
         if (start + bytes > table->region_bytes)
             return NULL;
-    } while (!ls_compare_exchange_relaxed(&table->region_used, &start, start + bytes));
-    if (start == 0 || start / CHARGE_STEP != (start + bytes) / CHARGE_STEP) {
-        if (!ls_memory_own_charge(CHARGE_STEP))
+        /* Before the step is entered: else only the first stack of every step would meet the cap. */
+        if (enters_step && !ls_memory_own_charge(CHARGE_STEP))
             return NULL;
+        if (ls_compare_exchange_relaxed(&table->region_used, &start, start + bytes))
+            return table->region + start;
+        if (enters_step)
+            ls_memory_own_discharge(CHARGE_STEP);
     }
-    return table->region + start;
 }
 
 static struct ls_stack *add_stack(struct ls_stack_table *table, uint64_t hash, const uintptr_t *pcs,
@@ -77,13 +81,16 @@ static struct ls_stack *add_stack(struct ls_stack_table *table, uint64_t hash, c
     struct ls_stack *stack;
     uint32_t ordinal = ls_load_relaxed(&table->count);
 
+    if (ordinal >= table->capacity)
+        return NULL;
+    /* Memory first: an ordinal stays taken for ever, the memory cap may be met for a moment only. */
+    stack = take_region(table, sizeof(*stack) + depth * sizeof(*pcs));
+    if (stack == NULL)
+        return NULL;
     do {
         if (ordinal >= table->capacity)
             return NULL;
     } while (!ls_compare_exchange_relaxed(&table->count, &ordinal, ordinal + 1));
-    stack = take_region(table, sizeof(*stack) + depth * sizeof(*pcs));
-    if (stack == NULL)
-        return NULL; /* the ordinal stays empty for ever */
     stack->hash = hash;
     stack->first_seen_ns = now_ns;
     stack->depth = (uint32_t)depth;

@@ -131,14 +131,12 @@ static void make_name(struct ls_run_directory *run, const struct ls_run_director
 void ls_run_directory_init(struct ls_run_directory *run,
                            const struct ls_run_directory_options *options)
 {
-    const char *paths[LS_RUN_CANDIDATES] = {options->directory, options->temporary, "/tmp"};
+    const char *paths[LS_RUN_CANDIDATES] = {options->directory, options->temporary != NULL ? options->temporary : "/tmp"};
 
     memset(run, 0, sizeof(*run));
     for (size_t i = 0; i < LS_RUN_CANDIDATES; i++) {
         if (paths[i] != NULL && paths[i][0] != '\0')
             make_absolute(run->candidates[i], sizeof(run->candidates[i]), paths[i]);
-        if (i == 2 && strcmp(run->candidates[1], run->candidates[2]) == 0)
-            run->candidates[2][0] = '\0';
     }
     run->pid = options->pid;
     run->history_cap_bytes =

@@ -27,13 +27,13 @@
 #define LS_RUN_PATH_MAX            1024
 #define LS_RUN_NAME_MAX            128
 #define LS_RUN_REASON_MAX          1280
-#define LS_RUN_CANDIDATES          3
+#define LS_RUN_CANDIDATES          2
 #define LS_RUN_HISTORY_BYTES       (UINT64_C(1) << 20)
 #define LS_RUN_SAME_PID_SPARE_SECS 60
 
 struct ls_run_directory_options {
     const char *directory; /* option `dir`; relative to the working directory at init */
-    const char *temporary; /* $TMPDIR, or NULL when it is not set */
+    const char *temporary; /* $TMPDIR; NULL when it is not set: then /tmp */
     const char *program;   /* base name of the executable, any bytes */
     pid_t pid;
     double started_at;          /* seconds since 1970 */
@@ -58,8 +58,7 @@ void ls_run_directory_init(struct ls_run_directory *run,
                            const struct ls_run_directory_options *options);
 
 /*
- * Writes all four files, making the directory when needed: in `directory`, else $TMPDIR, else
- * /tmp. A file that fails does not keep the others from being tried. 0, or the first error as
+ * Writes all four files, making the directory when needed: in `directory`, else in `temporary`. A file that fails does not keep the others from being tried. 0, or the first error as
  * -errno; `reason` says when a fallback is used or none worked.
  */
 int ls_run_directory_write(struct ls_run_directory *run, const struct ls_snapshot *snapshot);

@@ -21,18 +21,23 @@
 #include "runtime/notes.h"
 #include "system/clock.h"
 #include "system/memory.h"
+#include "system/process.h"
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
-#define STACK_BYTES     ((size_t)256 << 10)
 #define PICTURE_BYTES   ((size_t)64 << 20)
 #define LOCK_POLL_NS    100000
 #define PRUNE_EVERY     64
+#define LAST_THREAD_POLL_NS (20 * UINT64_C(1000000))
 /* V8 is asked for readings this long before a summary, so that they are there when it is made. */
 #define READING_LEAD_NS (200 * UINT64_C(1000000))
 
 static _Atomic int lock;
 static _Atomic int running;
+static _Atomic int stop_wanted;
+/* Main is on its way out by pthread_exit: look often whether anybody else is left. */
+static _Atomic int main_thread_ends;
+static pthread_t thread;
 static _Atomic uint32_t requested;      /* enum ls_collector_request, the strongest wins */
 static _Atomic uint32_t requests_made;  /* number of the last request */
 static _Atomic uint32_t requests_done;  /* all up to this one are served; a futex word */
@@ -83,12 +88,46 @@ static void note_v8(void)
     said = note;
 }
 
+static const char *reason_of(int status)
+{
+    switch (-status) {
+    case ENOSPC:
+        return "cannot write summaries: no space left on the device";
+    case EDQUOT:
+        return "cannot write summaries: the disk quota is used up";
+    case EROFS:
+        return "cannot write summaries: the file system is read-only";
+    case EFBIG:
+        return "cannot write summaries: the file size limit is reached";
+    case EMFILE:
+    case ENFILE:
+        return "cannot write summaries: no descriptors left";
+    default:
+        return "cannot write summaries: the file system reports an error";
+    }
+}
+
+/* Said once as long as it lasts; the run goes on, and so do the attempts. */
+static void tell_outcome(int status)
+{
+    static const char *trouble;
+
+    if (ls_runtime.run.reason[0] != '\0') {
+        ls_warn(ls_runtime.run.reason);
+        return;
+    }
+    if (trouble != NULL && status == 0)
+        ls_note_remove(trouble);
+    trouble = status == 0 ? NULL : reason_of(status);
+    if (trouble != NULL)
+        ls_warn(trouble);
+}
+
 static int write_files(void)
 {
     int status = ls_run_directory_write(&ls_runtime.run, &snapshot);
 
-    if (ls_runtime.run.reason[0] != '\0')
-        ls_warn(ls_runtime.run.reason);
+    tell_outcome(status);
     if (status == 0)
         ls_runtime.sequence++;
     if (ls_runtime.sequence % PRUNE_EVERY == 1)
@@ -156,6 +195,11 @@ static uint64_t reading_lead_ns(void)
     return quarter < READING_LEAD_NS ? quarter : READING_LEAD_NS;
 }
 
+static uint64_t sooner(uint64_t first, uint64_t second)
+{
+    return first < second ? first : second;
+}
+
 static void do_what_is_due(void)
 {
     uint64_t now_ns = ls_clock_monotonic_ns();
@@ -181,37 +225,70 @@ static void do_what_is_due(void)
     }
 }
 
+/*
+ * A descriptor table of this thread's own, empty: the files it writes can then never take a number
+ * the host expects to get, nor be closed by a host that closes all it finds. Where the kernel is too
+ * old or forbids it, the table stays shared and descriptors are just kept away from 0, 1 and 2.
+ */
+static void leave_descriptors(void)
+{
+    const unsigned unshare_first = 1u << 1; /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
+
+    if (ls_sys_call6(SYS_close_range, 0, ~0u, unshare_first, 0, 0, 0) == 0)
+        ls_notes_descriptors_are_own();
+}
+
+/*
+ * The host's threads have all ended, by pthread_exit in main and after: without us the last of them
+ * would have ended the process with exit(0). To return from the last thread does just that.
+ */
+static bool is_last_thread(void)
+{
+    return ls_process_main_thread_ended() && !ls_process_has_other_threads(ls_sys_gettid());
+}
+
+static void end_with_host(void)
+{
+    sigset_t none;
+
+    summarise(true);
+    ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 static void *collect(void *unused)
 {
     (void)unused;
     ls_sys_call6(SYS_prctl, PR_SET_NAME, (long)"leakshim", 0, 0, 0, 0);
-    for (;;) {
+    leave_descriptors();
+    while (!ls_load_acquire(&stop_wanted)) { /* K3 pairs with K4 */
         uint32_t seen_wakes = ls_load_acquire(&ls_ledger.wake_word); /* W2 pairs with W1 */
+        uint64_t next_ns;
 
+        if (is_last_thread()) {
+            end_with_host();
+            return NULL;
+        }
         do_what_is_due();
-        wait_until(readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns(),
-                   seen_wakes);
+        next_ns = readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns();
+        if (ls_load_relaxed(&main_thread_ends))
+            next_ns = sooner(next_ns, ls_clock_monotonic_ns() + LAST_THREAD_POLL_NS);
+        wait_until(next_ns, seen_wakes);
     }
     return NULL;
 }
 
 static int start_thread(void)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
     sigset_t all;
     sigset_t before;
-    int status = pthread_attr_init(&attributes);
+    int status;
 
-    if (status != 0)
-        return -status;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = pthread_create(&thread, &attributes, collect, NULL);
+    status = pthread_create(&thread, NULL, collect, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     return -status;
 }
 
@@ -228,10 +305,35 @@ int ls_collector_start(void)
     next_summary_ns = ls_clock_monotonic_ns() + ls_runtime.options.interval_ns;
     readings_requested = false;
     ls_store_relaxed(&running, 1);
+    ls_store_relaxed(&stop_wanted, 0);
     status = start_thread();
     if (status != 0)
         ls_store_relaxed(&running, 0);
     return status;
+}
+
+static void wake(void)
+{
+    ls_add_release(&ls_ledger.wake_word, 1);
+    ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
+}
+
+bool ls_collector_pause(void)
+{
+    if (!ls_load_acquire(&running) || pthread_equal(pthread_self(), thread))
+        return false;
+    ls_store_release(&stop_wanted, 1); /* K4 pairs with K3 */
+    wake();
+    pthread_join(thread, NULL);
+    ls_store_relaxed(&stop_wanted, 0);
+    ls_store_release(&running, 0);
+    return true;
+}
+
+void ls_collector_main_thread_ends(void)
+{
+    ls_store_relaxed(&main_thread_ends, 1);
+    wake();
 }
 
 static void raise_request(uint32_t kind)
@@ -251,8 +353,7 @@ int ls_collector_request(enum ls_collector_request kind, uint64_t timeout_ns)
         return -ENOTSUP;
     raise_request(kind);
     number = ls_add_release(&requests_made, 1) + 1; /* Q2 pairs with Q1 */
-    ls_add_release(&ls_ledger.wake_word, 1);
-    ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
+    wake();
     for (;;) {
         uint32_t done = ls_load_acquire(&requests_done); /* Q4 pairs with Q3 */
         uint64_t now_ns = ls_clock_monotonic_ns();

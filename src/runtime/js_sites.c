@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 
 #include "ledger/ledger.h"
+#include "system/clock.h"
 #include "system/memory.h"
 #include "v8/tracker.h"
 
@@ -13,10 +14,14 @@
 struct isolate {
     uint64_t number; /* 0: free */
     struct ls_js_reading *last;
+    /* The last one made right after a major collection; may be the same. */
+    struct ls_js_reading *settled;
 };
 
 static struct isolate isolates[ISOLATES_MAX];
 static uint64_t round_number;
+/* A reading right after a major collection has come since the last update. */
+static bool settled_anew;
 
 static struct isolate *isolate_of(uint64_t number)
 {
@@ -33,11 +38,50 @@ static struct isolate *isolate_of(uint64_t number)
     return free_place;
 }
 
+static void drop_reading(struct isolate *isolate, struct ls_js_reading *reading)
+{
+    if (reading != NULL && reading != isolate->last && reading != isolate->settled)
+        ls_v8_reading_free(reading);
+}
+
+static void keep_reading(struct isolate *isolate, struct ls_js_reading *reading)
+{
+    struct ls_js_reading *former_last = isolate->last;
+    struct ls_js_reading *former_settled = isolate->settled;
+
+    isolate->last = reading;
+    if (reading->after_major_gc) {
+        isolate->settled = reading;
+        settled_anew = true;
+        drop_reading(isolate, former_settled);
+    }
+    if (former_last != former_settled)
+        drop_reading(isolate, former_last);
+}
+
 static void forget(struct isolate *isolate)
 {
-    if (isolate->last != NULL)
-        ls_v8_reading_free(isolate->last);
+    struct isolate former = *isolate;
+
     *isolate = (struct isolate){0};
+    drop_reading(isolate, former.last);
+    if (former.settled != former.last)
+        drop_reading(isolate, former.settled);
+}
+
+static struct ls_site *site_of(const struct ls_js_site *source)
+{
+    return ls_site_table_obtain(&ls_ledger.sites, LS_RESOURCE_JS, source->function->key);
+}
+
+static void weigh(const struct ls_js_reading *reading)
+{
+    for (size_t i = 0; i < reading->site_count; i++) {
+        struct ls_site *site = site_of(&reading->sites[i]);
+
+        if (site != NULL && !site->overflow)
+            ls_js_judge_reading(site, reading, &reading->sites[i]);
+    }
 }
 
 static void take_readings(void)
@@ -53,9 +97,9 @@ static void take_readings(void)
             ls_v8_reading_free(reading);
             continue;
         }
-        if (isolate->last != NULL)
-            ls_v8_reading_free(isolate->last);
-        isolate->last = reading;
+        keep_reading(isolate, reading);
+        if (reading->after_major_gc)
+            weigh(reading);
     }
     while ((count = ls_v8_take_ended(ended, 64)) > 0) {
         for (size_t i = 0; i < count; i++) {
@@ -94,8 +138,7 @@ static void add_reading(const struct ls_js_reading *reading)
 {
     for (size_t i = 0; i < reading->site_count; i++) {
         const struct ls_js_site *source = &reading->sites[i];
-        struct ls_site *site =
-            ls_site_table_obtain(&ls_ledger.sites, LS_RESOURCE_JS, source->function->key);
+        struct ls_site *site = site_of(source);
 
         if (site == NULL)
             continue;
@@ -109,10 +152,37 @@ static void add_reading(const struct ls_js_reading *reading)
     }
 }
 
+/* What the settled readings of all isolates say of each site, as one point of its history. */
+static void remember_settled(void)
+{
+    double now_s =
+        (double)(ls_clock_monotonic_ns() - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
+
+    round_number++;
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (isolates[i].settled != NULL)
+            add_reading(isolates[i].settled);
+    }
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->resource != LS_RESOURCE_JS)
+            continue;
+        if (site->reading != round_number) {
+            site->tally = (struct ls_tally){0};
+            ls_js_judge_absent(site);
+        }
+        ls_judge_remember(site, now_s);
+    }
+}
+
 void ls_js_sites_update(void)
 {
-    round_number++;
+    settled_anew = false;
     take_readings();
+    if (settled_anew)
+        remember_settled();
+    round_number++;
     for (size_t i = 0; i < ISOLATES_MAX; i++) {
         if (isolates[i].last != NULL)
             add_reading(isolates[i].last);

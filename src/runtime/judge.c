@@ -36,10 +36,10 @@ const struct ls_trend_verdict *ls_judge_site(const struct ls_site *site)
     return place == NULL ? &learning : place;
 }
 
-static void remember(struct ls_site *site, double now_s)
+void ls_judge_remember(struct ls_site *site, double now_s)
 {
     struct ls_history_point point = {
-        .time_s = (float)now_s,
+        .time_s = now_s,
         .live_bytes = (float)site->tally.live_bytes,
         .live_count = (float)site->tally.live_count,
         .error_bytes = (float)ls_math_sqrt(site->tally.variance_bytes),
@@ -49,7 +49,7 @@ static void remember(struct ls_site *site, double now_s)
         site->first_seen_s = now_s;
         /* It held nothing when the others were last looked at. */
         if (last_judged_s > 0)
-            ls_history_add(&site->history, (struct ls_history_point){.time_s = (float)last_judged_s});
+            ls_history_add(&site->history, (struct ls_history_point){.time_s = last_judged_s});
     }
     ls_history_add(&site->history, point);
 }
@@ -83,11 +83,14 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
         .interval_s = interval_s(),
         .warmup_s = 0,
         .process_bytes = rss_bytes,
-        .sites_tested = sites_tested > 0 ? sites_tested : 1,
+        .sites_tested = sites_tested,
     };
 
-    if (verdict != NULL)
-        ls_trend_judge(&series, verdict);
+    if (verdict == NULL)
+        return;
+    ls_trend_judge(&series, verdict);
+    if (site->resource == LS_RESOURCE_JS)
+        ls_js_judge_site(site, sites_tested, verdict);
 }
 
 static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
@@ -175,23 +178,36 @@ static void judge_process(const struct ls_process_memory *memory, double tracked
     judgement->process = best;
 }
 
+/* The correction for many tests counts the sites that could be found rising. At least 1. */
+static unsigned live_sites(void)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++)
+        count += ls_site_table_at(&ls_ledger.sites, i)->tally.live_count > 0;
+    return count > 0 ? count : 1;
+}
+
 void ls_judge(uint64_t now_ns, struct ls_judgement *judgement)
 {
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
     double tracked_bytes_per_s = 0;
     struct ls_process_memory memory;
+    unsigned tested;
 
     *judgement = (struct ls_judgement){.limit_source = "none", .v8_heap_bytes = -1};
     ls_process_read_memory(&memory);
     judgement->rss_bytes = (double)memory.resident_bytes;
     judgement->file_bytes = (double)memory.resident_file_bytes;
     ls_history_add(&resident_history,
-                   (struct ls_history_point){(float)now_s, (float)memory.resident_bytes, 0, 0});
+                   (struct ls_history_point){now_s, (float)memory.resident_bytes, 0, 0});
+    tested = live_sites();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        remember(site, now_s);
-        judge_site(site, judgement->rss_bytes, ls_ledger.sites.count);
+        if (site->resource != LS_RESOURCE_JS) /* these have points of their own making */
+            ls_judge_remember(site, now_s);
+        judge_site(site, judgement->rss_bytes, tested);
         add_up(site, judgement, &tracked_bytes_per_s);
     }
     judge_process(&memory, tracked_bytes_per_s, judgement);

@@ -2,7 +2,8 @@
  * What the library has to say about itself: lines for health.notes, each once, and on stderr at most
  * one line for each thing the user can mend.
  *
- * Any thread; short spin lock, nothing is called under it. Lines are kept for the process's life.
+ * Any thread; short spin lock, nothing is called under it. Lines are kept for the process's life. The
+ * collector has descriptors of its own and borrows the host's stderr for a line.
  */
 #ifndef LS_RUNTIME_NOTES_H
 #define LS_RUNTIME_NOTES_H
@@ -19,6 +20,8 @@ void ls_notes_start(void);
 bool ls_note(const char *line);
 /* The same, and says it on stderr, as "leakshim: <line>". */
 void ls_warn(const char *line);
+/* This thread no longer shares descriptors with the host. */
+void ls_notes_descriptors_are_own(void);
 /* Removes a line that is no longer true. */
 void ls_note_remove(const char *line);
 /* Fills `lines` with up to `capacity` notes; returns how many. The strings stay valid. */

@@ -5,6 +5,7 @@
  *   collector.c  the thread that drains, judges and writes
  *   judge.c      histories and verdicts of the sites
  *   js_sites.c   V8's readings as sites
+ *   js_judge.c   evidence from readings made right after a major collection
  *   picture.c    gathers a snapshot for the writers
  *   names.c      function names of native frames
  *   fork.c       what happens around fork
@@ -24,6 +25,7 @@
 #include "runtime/options.h"
 #include "system/arena.h"
 #include "trend/trend.h"
+#include "v8/reading.h"
 
 enum ls_runtime_state {
     LS_RUNTIME_OFF,     /* for good */
@@ -67,6 +69,11 @@ enum ls_collector_request {
 int ls_collector_start(void);
 /* Asks for a summary and waits for it, at most `timeout_ns`. 0, -ETIMEDOUT, or the write's error. */
 int ls_collector_request(enum ls_collector_request request, uint64_t timeout_ns);
+/* Ends the thread and waits for it, for calls that a process with more than one thread is refused;
+ * ls_collector_start brings it back. False when there was none. */
+bool ls_collector_pause(void);
+/* The main thread has called pthread_exit. */
+void ls_collector_main_thread_ends(void);
 /* The ledger as of now, for readers on other threads; bounded wait, false when it was not had. */
 bool ls_collector_lock(uint64_t timeout_ns);
 void ls_collector_unlock(void);
@@ -89,12 +96,15 @@ struct ls_judgement {
 
 /* Adds this moment to every history and judges. Under the collector's lock. */
 void ls_judge(uint64_t now_ns, struct ls_judgement *judgement);
+/* Adds what the site's tally holds to its history. */
+void ls_judge_remember(struct ls_site *site, double now_s);
 /* The verdict of one site as of the last ls_judge. */
 const struct ls_trend_verdict *ls_judge_site(const struct ls_site *site);
 void ls_judge_after_fork(void);
 
 /* --- js_sites.c --- */
-/* Takes V8's finished readings into sites. Under the collector's lock. */
+/* Takes V8's finished readings into sites, and what those made right after a major collection show
+ * into their histories. Under the collector's lock. */
 void ls_js_sites_update(void);
 /* Sums over the isolates' last readings; used -1 when none was read. */
 struct ls_js_totals {
@@ -106,6 +116,16 @@ struct ls_js_totals {
     unsigned isolates;
 };
 void ls_js_sites_totals(struct ls_js_totals *totals);
+
+/* --- js_judge.c --- */
+/* Weighs what a reading made right after a major collection says of one site. */
+void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
+                         const struct ls_js_site *source);
+/* Such a reading did not have the site any more. */
+void ls_js_judge_absent(const struct ls_site *site);
+/* Makes the verdict of the series `rising` where the evidence of the readings holds. */
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+                      struct ls_trend_verdict *verdict);
 
 /* --- picture.c --- */
 /* Builds the snapshot from the ledger, under the collector's lock; everything it points to lives in

@@ -34,7 +34,8 @@
 
 struct ls_runtime ls_runtime;
 
-void *malloc(size_t size);
+/* Between before_alone and after_alone, on the one host thread there can be. */
+static bool was_collecting;
 
 bool ls_runtime_owns_process(void)
 {
@@ -106,7 +107,7 @@ static void start_optional_parts(void)
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) &&
         ls_v8_start(ls_runtime.options.js_sample_bytes))
         ls_hook_targets.safe_point = ls_v8_safe_point;
-    if (ls_real_malloc_is_foreign((const void *)malloc)) {
+    if (!ls_heap_sees_malloc()) {
         ls_note("malloc is not ours here: the program, or a library loaded before this one, has its "
                 "own; the heap is not tracked");
         ls_runtime.degraded = true;
@@ -132,6 +133,25 @@ static void write_last_word(void)
     errno = saved_errno;
 }
 
+/* Main that returns ends the process; main that comes here has called pthread_exit. */
+static void thread_ends(int thread)
+{
+    if (thread == ls_runtime.pid)
+        ls_collector_main_thread_ends();
+}
+
+static void before_alone(void)
+{
+    was_collecting = ls_runtime_owns_process() && ls_collector_pause();
+}
+
+static void after_alone(void)
+{
+    if (was_collecting && ls_collector_start() != 0)
+        ls_note("the collector could not be started again; this is the last summary");
+    was_collecting = false;
+}
+
 static int start_required_parts(void)
 {
     struct ls_ledger_limits limits = ledger_limits();
@@ -145,7 +165,7 @@ static int start_required_parts(void)
     if (status == 0 && exact)
         status = ls_exact_start(limits.stacks);
     if (status == 0)
-        status = ls_thread_start();
+        status = ls_thread_start(thread_ends);
     if (status == 0)
         status = ls_fork_start();
     return status;
@@ -179,6 +199,8 @@ int ls_runtime_activate(void)
         }
         ls_hook_targets.before_end = write_last_word;
         ls_hook_targets.before_unload = refresh_modules;
+        ls_hook_targets.before_alone = before_alone;
+        ls_hook_targets.after_alone = after_alone;
         at_quick_exit(write_last_word);
     }
     if (status != 0) {

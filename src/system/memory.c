@@ -11,7 +11,7 @@
 /* The private jemalloc (cmake/private-jemalloc.sh). Declared here and nowhere else; the meaning of
  * each is in jemalloc(3). */
 void *lsje_mallocx(size_t size, int flags);
-void *lsje_rallocx(void *block, size_t size, int flags);
+size_t lsje_xallocx(void *block, size_t size, size_t extra, int flags);
 void lsje_dallocx(void *block, int flags);
 size_t lsje_sallocx(const void *block, int flags);
 int lsje_mallctl(const char *name, void *old, size_t *old_length, void *new, size_t new_length);
@@ -80,7 +80,7 @@ static void *take_extent(struct extent_hooks *hooks, void *wanted, size_t size, 
     do {
         start = (self->range->base + used + alignment - 1) & ~(uintptr_t)(alignment - 1);
         end = start - self->range->base + size;
-        if (end > self->range->size || end < size)
+        if (end > ls_load_relaxed(&self->range->size) || end < size)
             return NULL;
         /* Relaxed: the counter only hands out disjoint stretches, nothing is read through it. */
     } while (!ls_compare_exchange_relaxed(&self->used, &used, end));
@@ -145,31 +145,55 @@ static const struct extent_hooks range_hooks = {
     .merge = may_merge,
 };
 
-/* Under RLIMIT_AS reserved addresses count: take a sixteenth of what is allowed, and otherwise as
- * much as the kernel gives. */
+/* Under RLIMIT_AS reserved addresses count like used ones: then this share of what is allowed. */
+#define LIMITED_SHARE 32
+#define LARGEST_RANGE ((size_t)256 << 30)
+#define LEAST_RANGE   ((size_t)8 << 20)
+
 static int reserve_range(struct ls_memory_range *range)
 {
-    const size_t largest = (size_t)256 << 30;
-    const size_t smallest = (size_t)64 << 20;
     struct rlimit limit;
-    size_t size = largest;
+    size_t size = LARGEST_RANGE;
 
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        while (size > smallest && size > limit.rlim_cur / 16)
+        while (size > LEAST_RANGE && size > limit.rlim_cur / LIMITED_SHARE)
             size >>= 1;
     }
-    for (; size >= smallest; size >>= 1) {
-        void *base =
-            ls_sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (; size >= LEAST_RANGE; size >>= 1) {
+        void *base = ls_sys_mmap(NULL, size, PROT_NONE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (!ls_sys_mmap_failed(base)) {
-            /* Core dumps and fork costs follow touched pages only; nothing more to say here. */
             range->base = (uintptr_t)base;
-            range->size = size;
+            ls_store_relaxed(&range->size, size);
             return 0;
         }
     }
     return -ENOMEM;
+}
+
+/* The part no extent has been taken from goes back. An extent that is being taken at this moment may
+ * find its mprotect refused; jemalloc then has no memory, and the block is not tracked. */
+static void shrink_range(struct range_arena *arena, size_t spare)
+{
+    size_t size = ls_load_relaxed(&arena->range->size);
+    size_t kept = ls_load_relaxed(&arena->used) + spare;
+
+    kept = (kept + LEAST_RANGE - 1) & ~(LEAST_RANGE - 1);
+    if (kept >= size)
+        return;
+    /* First the size: what the kernel maps there next is the host's. */
+    ls_store_relaxed(&arena->range->size, kept);
+    ls_sys_munmap((void *)(arena->range->base + kept), size - kept);
+}
+
+void ls_memory_limit_addresses(uint64_t limit_bytes)
+{
+    if (!started)
+        return;
+    shrink_range(&tracked_arena, limit_bytes / LIMITED_SHARE);
+    if (ls_load_relaxed(&ls_memory_host_range.size) != 0)
+        shrink_range(&host_arena, limit_bytes / LIMITED_SHARE);
 }
 
 static int create_arena(struct range_arena *arena, struct ls_memory_range *range)
@@ -183,10 +207,11 @@ static int create_arena(struct range_arena *arena, struct ls_memory_range *range
         return status;
     arena->hooks = range_hooks;
     arena->range = range;
-    *range = reserved;
+    range->base = reserved.base;
+    ls_store_relaxed(&range->size, reserved.size);
     status = lsje_mallctl("arenas.create", &arena->index, &length, &hooks, sizeof(hooks));
     if (status != 0) {
-        range->size = 0;
+        ls_store_relaxed(&range->size, 0);
         ls_sys_munmap((void *)reserved.base, reserved.size);
         return -status;
     }
@@ -237,21 +262,61 @@ static int block_flags(const struct range_arena *arena, unsigned *cache)
     return ARENA_FLAG(arena->index) | cache_flag(cache);
 }
 
+static bool is_inside(const struct ls_memory_range *range, const void *block)
+{
+    return (uintptr_t)block - range->base < ls_load_relaxed(&range->size);
+}
+
+/*
+ * In a thread whose own data jemalloc has already torn down (another key's destructor allocates
+ * late) it serves everything from its arena 0, whatever arena is asked for: tsd_data_init_nocleanup
+ * and imalloc_body in its sources (https://github.com/jemalloc/jemalloc/blob/5.3.0/src/jemalloc.c).
+ * Such a block lies outside the range and would not be known again.
+ */
 static void *allocate(const struct range_arena *arena, unsigned *cache, size_t size,
                       size_t alignment, bool zero)
 {
+    void *block;
+
     /* jemalloc calls a size of 0 and one over PTRDIFF_MAX undefined. */
     if (size > PTRDIFF_MAX)
         return NULL;
-    return lsje_mallocx(size == 0 ? 1 : size,
-                        block_flags(arena, cache) | ALIGN_FLAG(alignment) | (zero ? ZERO_FLAG : 0));
+    block = lsje_mallocx(size == 0 ? 1 : size, block_flags(arena, cache) | ALIGN_FLAG(alignment) |
+                                                   (zero ? ZERO_FLAG : 0));
+    if (block != NULL && !is_inside(arena->range, block)) {
+        lsje_dallocx(block, TCACHE_NONE);
+        return NULL;
+    }
+    return block;
 }
 
+/* A block made smaller stays where it is unless that would waste more than half of it. */
+static size_t largest_kept(size_t size)
+{
+    const size_t small = 256;
+
+    return size < small ? small : size * 2;
+}
+
+/* Moved by hand and not by rallocx: the old block must still be whole when the new one turns out to
+ * lie outside. */
 static void *resize(const struct range_arena *arena, unsigned *cache, void *block, size_t size)
 {
+    size_t old_usable = lsje_sallocx(block, 0);
+    void *moved;
+
     if (size > PTRDIFF_MAX)
         return NULL;
-    return lsje_rallocx(block, size == 0 ? 1 : size, block_flags(arena, cache));
+    if (size == 0)
+        size = 1;
+    if (old_usable <= largest_kept(size) && lsje_xallocx(block, size, 0, 0) >= size)
+        return block;
+    moved = allocate(arena, cache, size, 0, false);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, block, old_usable < size ? old_usable : size);
+    lsje_dallocx(block, cache_flag(cache));
+    return moved;
 }
 
 void *ls_memory_tracked_allocate(size_t size, size_t alignment, bool zero)

@@ -18,25 +18,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 struct ls_memory_range {
     uintptr_t base;
-    size_t size; /* 0 until reserved: contains nothing */
+    /* 0 until reserved: contains nothing. Shrinks when the host limits its address space. Relaxed
+     * everywhere: a block's address reaches another thread only after the size that covers it. */
+    _Atomic size_t size;
 };
 
-/* Written once by ls_memory_start, before any block can lie inside. */
 extern struct ls_memory_range ls_memory_tracked_range;
 extern struct ls_memory_range ls_memory_host_range;
 
 LS_INLINE bool ls_memory_is_tracked(const void *block)
 {
-    return (uintptr_t)block - ls_memory_tracked_range.base < ls_memory_tracked_range.size;
+    return (uintptr_t)block - ls_memory_tracked_range.base <
+           ls_load_relaxed(&ls_memory_tracked_range.size);
 }
 
 LS_INLINE bool ls_memory_is_host(const void *block)
 {
-    return (uintptr_t)block - ls_memory_host_range.base < ls_memory_host_range.size;
+    return (uintptr_t)block - ls_memory_host_range.base <
+           ls_load_relaxed(&ls_memory_host_range.size);
 }
 
 /*
@@ -45,6 +49,10 @@ LS_INLINE bool ls_memory_is_host(const void *block)
  * ls_memory_own_* return NULL.
  */
 int ls_memory_start(bool serve_host);
+
+/* The host is about to limit its address space (RLIMIT_AS) to this: gives back what is reserved and
+ * not used, but for a small share. */
+void ls_memory_limit_addresses(uint64_t limit_bytes);
 
 /* Own memory: zeroed; NULL when the cap is reached or the machine is out of memory. */
 void *ls_memory_own_allocate(size_t size);

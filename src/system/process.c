@@ -201,3 +201,68 @@ void ls_process_command(char *command, size_t capacity)
             command[i] = ' ';
     }
 }
+
+/* The state letter behind the name in a stat file; 0 when it cannot be read. */
+static char state_in(const char *path)
+{
+    char stat[SMALL_FILE_BYTES];
+    const char *name_end;
+
+    if (ls_sys_read_file(path, stat, sizeof(stat)) <= 0)
+        return 0;
+    name_end = strrchr(stat, ')');
+    return name_end == NULL || name_end[1] == '\0' ? 0 : name_end[2];
+}
+
+static bool has_ended(char state)
+{
+    return state == 'Z' || state == 'X' || state == 'x';
+}
+
+bool ls_process_main_thread_ended(void)
+{
+    return has_ended(state_in("/proc/self/stat"));
+}
+
+struct directory_entry { /* linux_dirent64 of getdents64(2) */
+    uint64_t inode;
+    int64_t next;
+    unsigned short length;
+    unsigned char type;
+    char name[];
+};
+
+static bool is_running_thread(const char *name, int except)
+{
+    char path[64];
+    struct ls_text text;
+
+    if (name[0] < '0' || name[0] > '9' || parse_number(name, NULL) == (uint64_t)except)
+        return false;
+    ls_text_init(&text, path, sizeof(path));
+    ls_text_string(&text, "/proc/self/task/");
+    ls_text_string(&text, name);
+    ls_text_string(&text, "/stat");
+    /* One that went away meanwhile has ended too. */
+    return !has_ended(state_in(path)) && state_in(path) != 0;
+}
+
+bool ls_process_has_other_threads(int thread)
+{
+    _Alignas(struct directory_entry) char entries[2048];
+    long fd = ls_sys_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    bool found = fd < 0;
+    long length;
+
+    while (!found && (length = ls_sys_getdents64((int)fd, entries, sizeof(entries))) > 0) {
+        for (long at = 0; at < length && !found;) {
+            const struct directory_entry *entry = (const void *)(entries + at);
+
+            found = is_running_thread(entry->name, thread);
+            at += entry->length;
+        }
+    }
+    if (fd >= 0)
+        ls_sys_close((int)fd);
+    return found;
+}

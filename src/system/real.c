@@ -164,68 +164,6 @@ static size_t resolving_malloc_usable_size(void *block)
     return ls_real.malloc_usable_size(block);
 }
 
-static void resolving_exit_now(int status)
-{
-    ls_real_resolve();
-    ls_real.exit_now(status);
-}
-
-static int resolving_execve(const char *path, char *const arguments[], char *const environment[])
-{
-    ls_real_resolve();
-    return ls_real.execve(path, arguments, environment);
-}
-
-static int resolving_execv(const char *path, char *const arguments[])
-{
-    ls_real_resolve();
-    return ls_real.execv(path, arguments);
-}
-
-static int resolving_execvp(const char *file, char *const arguments[])
-{
-    ls_real_resolve();
-    return ls_real.execvp(file, arguments);
-}
-
-static int resolving_execvpe(const char *file, char *const arguments[], char *const environment[])
-{
-    ls_real_resolve();
-    return ls_real.execvpe(file, arguments, environment);
-}
-
-static int resolving_fexecve(int fd, char *const arguments[], char *const environment[])
-{
-    ls_real_resolve();
-    return ls_real.fexecve(fd, arguments, environment);
-}
-
-static int resolving_execveat(int directory, const char *path, char *const arguments[],
-                              char *const environment[], int flags)
-{
-    ls_real_resolve();
-    return ls_real.execveat(directory, path, arguments, environment, flags);
-}
-
-static int resolving_dlclose(void *handle)
-{
-    ls_real_resolve();
-    return ls_real.dlclose(handle);
-}
-
-static int resolving_epoll_wait(int fd, struct epoll_event *events, int capacity, int timeout)
-{
-    ls_real_resolve();
-    return ls_real.epoll_wait(fd, events, capacity, timeout);
-}
-
-static int resolving_epoll_pwait(int fd, struct epoll_event *events, int capacity, int timeout,
-                                 const sigset_t *mask)
-{
-    ls_real_resolve();
-    return ls_real.epoll_pwait(fd, events, capacity, timeout, mask);
-}
-
 struct ls_real_functions ls_real = {
     .malloc = resolving_malloc,
     .calloc = resolving_calloc,
@@ -237,19 +175,8 @@ struct ls_real_functions ls_real = {
     .valloc = resolving_valloc,
     .pvalloc = resolving_pvalloc,
     .malloc_usable_size = resolving_malloc_usable_size,
-    .exit_now = resolving_exit_now,
-    .execve = resolving_execve,
-    .execv = resolving_execv,
-    .execvp = resolving_execvp,
-    .execvpe = resolving_execvpe,
-    .fexecve = resolving_fexecve,
-    .execveat = resolving_execveat,
-    .dlclose = resolving_dlclose,
-    .epoll_wait = resolving_epoll_wait,
-    .epoll_pwait = resolving_epoll_pwait,
 };
 
-/* A missing symbol leaves the entry on the resolving function's fallback. */
 static int missing_execveat(int directory, const char *path, char *const arguments[],
                             char *const environment[], int flags)
 {
@@ -292,7 +219,12 @@ void ls_real_resolve(void)
     FIND(execvpe, "execvpe");
     FIND(fexecve, "fexecve");
     FIND(execveat, "execveat");
+    FIND(dlopen, "dlopen");
     FIND(dlclose, "dlclose");
+    FIND(unshare, "unshare");
+    FIND(setns, "setns");
+    FIND(setrlimit, "setrlimit");
+    FIND(prlimit, "prlimit");
     FIND(epoll_wait, "epoll_wait");
     FIND(epoll_pwait, "epoll_pwait");
     if (ls_load_relaxed(&early_used) != 0) {
@@ -309,11 +241,4 @@ void ls_real_resolve(void)
     ls_store_release(&resolved, 1); /* S2 pairs with S1 */
     resolving = 0;
     errno = saved_errno;
-}
-
-bool ls_real_malloc_is_foreign(const void *our_malloc)
-{
-    void *bound = dlsym(RTLD_DEFAULT, "malloc");
-
-    return bound != NULL && bound != our_malloc;
 }

@@ -2,10 +2,10 @@
  * The functions that stand behind our hooks: what the host would have called without us, which is
  * libc or another allocator preloaded after us.
  *
- * Before resolution every entry points at a function that resolves the table first, so the table is
- * usable from the very first call in the process, before any constructor. dlsym itself may allocate
- * while it resolves; such blocks come from a small static buffer and are never given back.
- * Thread-safe and idempotent.
+ * The malloc family's entries point at functions that resolve the table first, so they are usable
+ * from the very first call in the process, before any constructor. dlsym itself may allocate while
+ * it resolves; such blocks come from a small static buffer and are never given back. The other
+ * entries are NULL until then and are called through LS_REAL. Thread-safe and idempotent.
  */
 #ifndef LS_SYSTEM_REAL_H
 #define LS_SYSTEM_REAL_H
@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 struct ls_real_functions {
     void *(*malloc)(size_t);
@@ -34,7 +36,12 @@ struct ls_real_functions {
     int (*execvpe)(const char *, char *const[], char *const[]);
     int (*fexecve)(int, char *const[], char *const[]);
     int (*execveat)(int, const char *, char *const[], char *const[], int); /* NULL before 2.34 */
+    void *(*dlopen)(const char *, int);
     int (*dlclose)(void *);
+    int (*unshare)(int);
+    int (*setns)(int, int);
+    int (*setrlimit)(int, const struct rlimit *);
+    int (*prlimit)(pid_t, int, const struct rlimit *, struct rlimit *);
     int (*epoll_wait)(int, struct epoll_event *, int, int);
     int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
 };
@@ -43,8 +50,7 @@ extern struct ls_real_functions ls_real;
 
 void ls_real_resolve(void);
 
-/* True when the program's own malloc, or a library before us, answers for malloc: then our hooks
- * see no allocations. Takes the loader's lock; not from inside a hook. */
-bool ls_real_malloc_is_foreign(const void *our_malloc);
+/* An entry outside the malloc family. */
+#define LS_REAL(entry) (*(ls_real.entry != NULL ? &ls_real : (ls_real_resolve(), &ls_real))->entry)
 
 #endif

@@ -184,7 +184,8 @@ static bool is_regular(const struct ls_window *window, double slope)
     return true;
 }
 
-/* Wallace's normal equivalent of a Student variable (https://doi.org/10.1214/aoms/1177706098). */
+/* The normal equivalent of a Student variable: D. L. Wallace, Annals of Mathematical Statistics 30
+ * (1959), pages 1121 to 1130. */
 static double normal_equivalent(double student, double degrees)
 {
     double score = ls_math_sqrt(degrees * ls_math_log(1.0 + student * student / degrees)) *

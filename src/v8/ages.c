@@ -90,8 +90,8 @@ static int make_table(const struct ls_v8_ages *ages, size_t sites, uint64_t now_
 void ls_v8_age_table_clean_up(struct ls_v8_age_table *table)
 {
     if (table->bytes)
-        ls_memory_own_free(table->bytes, (table->sites ? table->sites : 1) * table->intervals *
-                                             sizeof(float));
+        ls_memory_own_free(table->bytes,
+                           (table->sites ? table->sites : 1) * table->intervals * sizeof(float));
     memset(table, 0, sizeof(*table));
 }
 

@@ -1,5 +1,3 @@
-#ifndef _GNU_SOURCE
-#endif
 #include "v8/functions.h"
 
 #include <string.h>
@@ -11,7 +9,8 @@
 /* Twice the cap, so that a probe ends soon. */
 #define SLOTS (2u * LS_V8_FUNCTIONS_MAX)
 
-/* F1: a slot is filled with release once its function is complete; F2: readers load with acquire. */
+/* F1: a slot is filled with release once its function is complete; F2: readers load with acquire.
+ */
 static const struct ls_js_function *_Atomic slots[SLOTS];
 /* Relaxed: a bound, and a figure to show; nothing is read on the strength of it. */
 static _Atomic size_t function_count;

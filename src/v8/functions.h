@@ -15,9 +15,9 @@
 
 #include "v8/reading.h"
 
-#define LS_V8_FUNCTIONS_MAX      16384
+#define LS_V8_FUNCTIONS_MAX       16384
 #define LS_V8_FUNCTIONS_BYTES_MAX (4u << 20)
-#define LS_V8_FUNCTION_TEXT_MAX  1024
+#define LS_V8_FUNCTION_TEXT_MAX   1024
 
 /* A stretch of UTF-8 without a terminator. */
 struct ls_v8_text {

@@ -29,7 +29,7 @@
 
 enum ls_v8_sampler {
     LS_V8_SAMPLER_OURS,
-    LS_V8_SAMPLER_ASIDE, /* another's, or stopped by another: retried later */
+    LS_V8_SAMPLER_ASIDE,  /* another's, or stopped by another: retried later */
     LS_V8_SAMPLER_BROKEN, /* this isolate's profile could not be read: left alone */
 };
 

@@ -247,7 +247,8 @@ static int add_node(struct walk *walk)
 {
     struct level *level = &walk->levels[walk->depth - 1];
     const struct ls_v8_allocation *allocations = level->node->allocations.begin;
-    int64_t length = ls_v8_vector_length(walk->source, &level->node->allocations, sizeof(*allocations));
+    int64_t length =
+        ls_v8_vector_length(walk->source, &level->node->allocations, sizeof(*allocations));
     double bytes = 0;
     double count = 0;
     double variance = 0;
@@ -306,8 +307,8 @@ static int enter(struct walk *walk, const struct ls_v8_node *node)
     else if (parent->owner->user_code)
         level->owner = parent->owner;
     else
-        level->owner = is_named(level->function) || walk->depth == 1 ? level->function
-                                                                     : parent->owner;
+        level->owner =
+            is_named(level->function) || walk->depth == 1 ? level->function : parent->owner;
     walk->depth++;
     walk->rollup->nodes++;
     return add_node(walk);

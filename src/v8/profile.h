@@ -19,12 +19,12 @@
 #include "v8/reading.h"
 
 /* V8 keeps at most the stack depth it was asked for, plus the root and "(deopt)". */
-#define LS_V8_STACK_DEPTH   64
-#define LS_V8_TREE_DEPTH    (LS_V8_STACK_DEPTH + 8)
-#define LS_V8_TREE_NODES    200000
-#define LS_V8_SITES_MAX     2048
+#define LS_V8_STACK_DEPTH 64
+#define LS_V8_TREE_DEPTH  (LS_V8_STACK_DEPTH + 8)
+#define LS_V8_TREE_NODES  200000
+#define LS_V8_SITES_MAX   2048
 /* Elements of a vector. 2^22 samples at 512 KiB stand for 2 TiB of heap. */
-#define LS_V8_VECTOR_MAX    (1 << 22)
+#define LS_V8_VECTOR_MAX (1 << 22)
 
 struct ls_v8_vector {
     const void *begin;
@@ -74,14 +74,14 @@ struct ls_v8_rollup {
     struct ls_js_site *sites;
     size_t site_count;
     size_t site_capacity;
-    double *heaviest;   /* by site: bytes of the node whose stack it keeps */
-    uint16_t *slots;    /* function -> site index + 1 */
+    double *heaviest; /* by site: bytes of the node whose stack it keeps */
+    uint16_t *slots;  /* function -> site index + 1 */
     size_t slot_count;
     struct ls_v8_node_site *node_sites; /* by hash of node_id */
     size_t node_site_capacity;          /* a power of two */
     size_t node_site_count;
-    size_t nodes;       /* nodes walked */
-    bool truncated;     /* a bound was reached: the rest is not in the sites */
+    size_t nodes;   /* nodes walked */
+    bool truncated; /* a bound was reached: the rest is not in the sites */
 };
 
 /* Length of a C++ vector in elements, or -EFAULT when it cannot be one. */

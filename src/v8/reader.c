@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -28,7 +29,8 @@ enum {
 };
 
 /* v8::AllocationProfile's virtual functions in order: GetRootNode, GetSamples, and the destructor's
- * two entries, complete and deleting (https://itanium-cxx-abi.github.io/cxx-abi/abi.html#vtable). */
+ * two entries, complete and deleting (https://itanium-cxx-abi.github.io/cxx-abi/abi.html#vtable).
+ */
 struct profile_vtable {
     const struct ls_v8_node *(*root)(void *profile);
     const struct ls_v8_vector *(*samples)(void *profile);
@@ -42,9 +44,9 @@ struct profile {
 
 #define FIRST_PLACES 256
 #define PLACES_MAX   (2 * LS_V8_FUNCTIONS_MAX)
-#define PAGE         4096
 
-/* Relaxed: set once some profile has been found sound page by page; checking another is harmless. */
+/* Relaxed: set once some profile has been found sound page by page; checking another is harmless.
+ */
 static _Atomic bool layout_proved;
 
 struct reading_context {
@@ -66,7 +68,8 @@ static bool in_code(const struct ls_v8_symbols *symbols, const void *function)
  * it. */
 static bool mapped(void *data, const void *address, size_t size)
 {
-    uintptr_t first = (uintptr_t)address & ~(uintptr_t)(PAGE - 1);
+    uintptr_t page = getauxval(AT_PAGESZ);
+    uintptr_t first = (uintptr_t)address & ~(page - 1);
     uintptr_t end = (uintptr_t)address + size;
 
     (void)data;
@@ -80,9 +83,8 @@ static bool profile_sound(const struct ls_v8_symbols *symbols, const struct prof
     if (!mapped(NULL, profile, sizeof(*profile)))
         return false;
     vtable = profile->vtable;
-    if ((uintptr_t)vtable < symbols->image_start ||
-        (uintptr_t)(vtable + 1) > symbols->image_end || (uintptr_t)vtable % sizeof(void *) != 0 ||
-        !mapped(NULL, vtable, sizeof(*vtable)))
+    if ((uintptr_t)vtable < symbols->image_start || (uintptr_t)(vtable + 1) > symbols->image_end ||
+        (uintptr_t)vtable % sizeof(void *) != 0 || !mapped(NULL, vtable, sizeof(*vtable)))
         return false;
     return in_code(symbols, (const void *)vtable->root) &&
            in_code(symbols, (const void *)vtable->samples) &&
@@ -100,8 +102,8 @@ static bool root_sound(const struct reading_context *context, const struct ls_v8
         !root->name || (uintptr_t)root->name % sizeof(void *) != 0 ||
         !mapped(NULL, root->name, sizeof(void *)) || root->script_id != 0)
         return false;
-    return ls_v8_string_write(context->symbols, root->name, context->isolate, name,
-                              sizeof(name)) == sizeof(expected) - 1 &&
+    return ls_v8_string_write(context->symbols, root->name, context->isolate, name, sizeof(name)) ==
+               sizeof(expected) - 1 &&
            memcmp(name, expected, sizeof(expected) - 1) == 0;
 }
 
@@ -113,8 +115,8 @@ static const struct ls_js_function *intern_node(const struct reading_context *co
     struct ls_v8_text name_text = {name, 0};
     struct ls_v8_text script_text = {script, 0};
 
-    name_text.length = ls_v8_string_write(context->symbols, node->name, context->isolate, name,
-                                          sizeof(name));
+    name_text.length =
+        ls_v8_string_write(context->symbols, node->name, context->isolate, name, sizeof(name));
     script_text.length = ls_v8_string_write(context->symbols, node->script_name, context->isolate,
                                             script, sizeof(script));
     return ls_v8_function_intern(name_text, script_text, node->line > 0 ? (uint32_t)node->line : 0,
@@ -127,8 +129,8 @@ static struct ls_v8_place *find_place(struct ls_v8_place *places, size_t capacit
     size_t slot = ls_hash_mix((uint64_t)(uint32_t)script_id << 32 | (uint32_t)start_position) &
                   (capacity - 1);
 
-    while (places[slot].function && (places[slot].script_id != script_id ||
-                                     places[slot].start_position != start_position))
+    while (places[slot].function &&
+           (places[slot].script_id != script_id || places[slot].start_position != start_position))
         slot = (slot + 1) & (capacity - 1);
     return &places[slot];
 }
@@ -172,8 +174,8 @@ static const struct ls_js_function *function_of(void *data, const struct ls_v8_n
     /* Builtins and states such as "(V8 API)" share script 0 and position 0. */
     if (node->script_id == 0 || !grow_places(record))
         return intern_node(context, node);
-    place = find_place(record->places, record->place_capacity, node->script_id,
-                       node->start_position);
+    place =
+        find_place(record->places, record->place_capacity, node->script_id, node->start_position);
     if (!place->function) {
         place->function = intern_node(context, node);
         place->script_id = node->script_id;
@@ -213,7 +215,8 @@ static size_t count_sites(const struct ls_v8_rollup *rollup)
     return count;
 }
 
-/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each. */
+/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each.
+ */
 static struct ls_js_reading *allocate_reading(size_t sites, size_t intervals)
 {
     size_t ages_offset = sizeof(struct ls_js_reading) + sites * sizeof(struct ls_js_site);

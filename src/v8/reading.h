@@ -48,13 +48,13 @@ struct ls_js_site {
 };
 
 struct ls_js_reading {
-    uint64_t isolate;       /* number given when the isolate was first seen, from 1 */
-    int thread;             /* kernel thread id */
-    uint64_t taken_ns;      /* CLOCK_MONOTONIC */
-    uint64_t major_gcs;     /* mark-sweep collections seen so far in this isolate */
-    bool after_major_gc;    /* taken at the first safe point after one */
+    uint64_t isolate;           /* number given when the isolate was first seen, from 1 */
+    int thread;                 /* kernel thread id */
+    uint64_t taken_ns;          /* CLOCK_MONOTONIC */
+    uint64_t major_gcs;         /* mark-sweep collections seen so far in this isolate */
+    bool after_major_gc;        /* taken at the first safe point after one */
     uint64_t since_major_gc_ns; /* since the last of them; 0 before the first */
-    size_t used_heap_bytes; /* v8::HeapStatistics */
+    size_t used_heap_bytes;     /* v8::HeapStatistics */
     size_t total_heap_bytes;
     size_t heap_limit_bytes;
     size_t external_bytes;
@@ -70,11 +70,11 @@ struct ls_js_reading {
      */
     uint64_t sampling_since_ns;
     size_t age_count;
-    const uint64_t *age_end_ns;   /* CLOCK_MONOTONIC */
-    bool truncated;               /* bounds were reached: some live bytes are in no site */
-    uint64_t cost_ns;             /* what the reading took of the isolate's thread */
-    size_t allocated_bytes;       /* for ls_v8_reading_free */
-    struct ls_js_reading *next;   /* the tracker's and the collector's, to chain readings */
+    const uint64_t *age_end_ns; /* CLOCK_MONOTONIC */
+    bool truncated;             /* bounds were reached: some live bytes are in no site */
+    uint64_t cost_ns;           /* what the reading took of the isolate's thread */
+    size_t allocated_bytes;     /* for ls_v8_reading_free */
+    struct ls_js_reading *next; /* the tracker's and the collector's, to chain readings */
 };
 
 #endif

@@ -1,5 +1,3 @@
-#ifndef _GNU_SOURCE
-#endif
 #include "v8/symbols.h"
 
 #include <dlfcn.h>
@@ -42,7 +40,8 @@ static const struct wanted wanted_symbols[] = {
     WANTED(heap_statistics_init, "_ZN2v814HeapStatisticsC1Ev"),
     WANTED(handle_scope_open, "_ZN2v811HandleScopeC1EPNS_7IsolateE"),
     WANTED(handle_scope_close, "_ZN2v811HandleScopeD1Ev"),
-    WANTED(sampling_start, "_ZN2v812HeapProfiler25StartSamplingHeapProfilerEmiNS0_13SamplingFlagsE"),
+    WANTED(sampling_start,
+           "_ZN2v812HeapProfiler25StartSamplingHeapProfilerEmiNS0_13SamplingFlagsE"),
     WANTED(sampling_stop, "_ZN2v812HeapProfiler24StopSamplingHeapProfilerEv"),
     WANTED(sampling_profile, "_ZN2v812HeapProfiler20GetAllocationProfileEv"),
     WANTED(node_environment, "_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE"),
@@ -51,7 +50,8 @@ static const struct wanted wanted_symbols[] = {
     OPTIONAL(write_utf8_v2, "_ZNK2v86String11WriteUtf8V2EPNS_7IsolateEPcmiPm"),
 };
 
-/* The handle that resolves V8's names: the global scope, or a libnode.so that was loaded locally. */
+/* The handle that resolves V8's names: the global scope, or a libnode.so that was loaded locally.
+ */
 struct library_search {
     void *handle;
 };
@@ -120,22 +120,25 @@ bool ls_v8_version_known(const char *version)
 
 static enum ls_v8_lookup resolve(struct ls_v8_symbols *symbols, void *scope, const char **reason)
 {
+    static const char missing[] = "this V8 does not export a function that js tracking needs";
+
     for (size_t i = 0; i < LS_ARRAY_LENGTH(wanted_symbols); i++) {
         const struct wanted *wanted = &wanted_symbols[i];
         void *address = dlsym(scope, wanted->name);
 
         if (!address && !wanted->optional) {
-            *reason = "this V8 does not export a function that js tracking needs";
+            *reason = missing;
             return LS_V8_LOOKUP_UNKNOWN;
         }
         memcpy((char *)symbols + wanted->offset, &address, sizeof(address));
+        /* The version is first in the table: it says more than a function that is missing. */
+        if (i == 0 && !ls_v8_version_known(symbols->get_version())) {
+            *reason = "this V8 version is not known to js tracking (10 to 13 are)";
+            return LS_V8_LOOKUP_UNKNOWN;
+        }
     }
     if (!symbols->write_utf8 && !symbols->write_utf8_v2) {
-        *reason = "this V8 does not export a function that js tracking needs";
-        return LS_V8_LOOKUP_UNKNOWN;
-    }
-    if (!ls_v8_version_known(symbols->get_version())) {
-        *reason = "this V8 version is not known to js tracking (10 to 13 are)";
+        *reason = missing;
         return LS_V8_LOOKUP_UNKNOWN;
     }
 
@@ -174,11 +177,11 @@ size_t ls_v8_string_write(const struct ls_v8_symbols *symbols, const void *strin
     if (!string || capacity == 0)
         return 0;
     if (symbols->write_utf8_v2) {
-        length = symbols->write_utf8_v2(string, isolate, buffer, capacity, LS_V8_WRITE_V2_FLAGS,
-                                        NULL);
+        length =
+            symbols->write_utf8_v2(string, isolate, buffer, capacity, LS_V8_WRITE_V2_FLAGS, NULL);
     } else {
-        int written = symbols->write_utf8(string, isolate, buffer, (int)capacity, NULL,
-                                          LS_V8_WRITE_OPTIONS);
+        int written =
+            symbols->write_utf8(string, isolate, buffer, (int)capacity, NULL, LS_V8_WRITE_OPTIONS);
 
         length = written > 0 ? (size_t)written : 0;
     }

@@ -63,7 +63,8 @@ enum ls_v8_lookup {
     LS_V8_LOOKUP_UNKNOWN, /* a V8, but not one whose layout is known; *reason says why */
 };
 
-/* Fills `symbols`. `reason` gets a constant string, or stays as it was when V8 is found or absent. */
+/* Fills `symbols`. `reason` gets a constant string, or stays as it was when V8 is found or absent.
+ */
 enum ls_v8_lookup ls_v8_symbols_find(struct ls_v8_symbols *symbols, const char **reason);
 
 /* True for the versions whose layouts docs/v8.md lists. */

@@ -12,13 +12,13 @@
 #include "v8/reader.h"
 #include "v8/symbols.h"
 
-#define NANOSECOND        UINT64_C(1)
-#define MILLISECOND       (UINT64_C(1000000) * NANOSECOND)
-#define GC_READING_SPACE  (100 * MILLISECOND)
+#define NANOSECOND       UINT64_C(1)
+#define MILLISECOND      (UINT64_C(1000000) * NANOSECOND)
+#define GC_READING_SPACE (100 * MILLISECOND)
 /* A reading that took t is followed by none for 99 t: at most 1 % of the thread's time. */
-#define COST_SPACE        99
-#define ASIDE_RETRY       (30000 * MILLISECOND)
-#define SPACE_MAX         (60000 * MILLISECOND)
+#define COST_SPACE  99
+#define ASIDE_RETRY (30000 * MILLISECOND)
+#define SPACE_MAX   (60000 * MILLISECOND)
 
 enum {
     TRACKER_IDLE = 0, /* not started, or no V8 */
@@ -228,7 +228,8 @@ static bool attend(struct ls_v8_isolate *record, void *isolate, uint64_t wanted,
     }
     if (!requested && !record->major_gc_pending)
         return true;
-    if (now < record->not_before_ns || (!requested && now < record->last_reading_ns + GC_READING_SPACE))
+    if (now < record->not_before_ns ||
+        (!requested && now < record->last_reading_ns + GC_READING_SPACE))
         return false;
     record->seen_request = wanted;
     record->last_reading_ns = now;

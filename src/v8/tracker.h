@@ -27,7 +27,8 @@ enum ls_v8_state {
 };
 
 /* Looks V8 up (dlsym in the main program, then libnode.so). Call once, from a constructor or later
- * from the collector; false when there is no V8 to read. `sample_bytes` is the mean between samples.
+ * from the collector; false when there is no V8 to read. `sample_bytes` is the mean between
+ * samples.
  */
 bool ls_v8_start(size_t sample_bytes);
 

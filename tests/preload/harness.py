@@ -30,6 +30,7 @@ class Outcome:
     stderr: bytes        # without the shim's own lines
     said: list           # the shim's own lines
     code: int            # negative: the signal that ended it
+    pid: int
     stacks: str = None   # set when the time limit passed
 
     def end(self):
@@ -89,7 +90,7 @@ def run(command, cwd, environment, limit):
         except subprocess.TimeoutExpired:  # a daemon of its own session still holds the pipes
             stdout, stderr = b"", b""
     own, said = split_stderr(stderr)
-    return Outcome(stdout, own, said, process.returncode, stacks)
+    return Outcome(stdout, own, said, process.returncode, process.pid, stacks)
 
 
 def shorten(text, most=600):
@@ -118,6 +119,14 @@ def run_directories(parent):
         return sorted(path.parent for path in pathlib.Path(parent).glob("**/summary.json"))
     except OSError:
         return []
+
+
+def take_strays(pid):
+    """Runs of a process in /tmp, which nobody named; they are removed, their names returned."""
+    strays = [path for path in pathlib.Path("/tmp").glob(f"victim_*.{pid}.*") if path.is_dir()]
+    for path in strays:
+        shutil.rmtree(path, ignore_errors=True)
+    return [path.name for path in strays]
 
 
 def read_summary(run_directory):

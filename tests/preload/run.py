@@ -139,6 +139,9 @@ def judge_harm(bench, case, set_name, keep, expect_output=True):
                      " | ".join(with_shim.said))
     if expect_output:
         found += complaints_about_output(case, set_name, cwd)
+    strays = harness.take_strays(with_shim.pid)
+    if strays:
+        found.append(f"wrote to /tmp, which neither dir nor TMPDIR names: {strays}")
     if not (found and keep):
         shutil.rmtree(cwd.parent, ignore_errors=True)
     else:

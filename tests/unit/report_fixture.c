@@ -1,146 +1,59 @@
 #include "report_fixture.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/compiler.h"
 #include "base/text.h"
+#include "report/writers.h"
 
 #define MIB 1048576.0
 
+#define NODE_BUILD_ID "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009"
+#define SQLITE        "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node"
+
+#define JS_FRAME(address, name, path, at)                                                          \
+    {                                                                                              \
+        .pc = (address), .module = "", .build_id = "", .function = (name), .file = (path),         \
+        .line = (at), .language = "js"                                                             \
+    }
+#define C_FRAME(address, path, id, at, name)                                                       \
+    {                                                                                              \
+        .pc = (address), .module = (path), .build_id = (id), .offset = (at), .function = (name),   \
+        .file = "", .language = "c"                                                                \
+    }
+#define NODE_FRAME(address, name)                                                                  \
+    C_FRAME(address, "/usr/local/bin/node", NODE_BUILD_ID, address, name)
+
 static const struct ls_snapshot_frame get_data_frames[] = {
-    {.module = "",
-     .build_id = "",
-     .function = "getData",
-     .file = "/srv/users/src/cache.js",
-     .line = 12,
-     .language = "js"},
-    {.module = "",
-     .build_id = "",
-     .function = "handler",
-     .file = "/srv/users/src/server.js",
-     .line = 40,
-     .language = "js"},
-    {.module = "",
-     .build_id = "",
-     .function = "emit",
-     .file = "node:events",
-     .line = 457,
-     .language = "js"},
-    {.module = "",
-     .build_id = "",
-     .function = "parserOnIncoming",
-     .file = "node:_http_server",
-     .line = 1076,
-     .language = "js"},
-    {.module = "",
-     .build_id = "",
-     .function = "parserOnHeadersComplete",
-     .file = "node:_http_common",
-     .line = 75,
-     .language = "js"},
+    JS_FRAME(0, "getData", "/srv/users/src/cache.js", 12),
+    JS_FRAME(0, "handler", "/srv/users/src/server.js", 40),
+    JS_FRAME(0, "emit", "node:events", 457),
+    JS_FRAME(0, "parserOnIncoming", "node:_http_server", 1076),
+    JS_FRAME(0, "parserOnHeadersComplete", "node:_http_common", 75),
 };
 
 static const struct ls_snapshot_frame read_body_frames[] = {
-    {.pc = 0xc4f1a0,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0xc4f1a0,
-     .function = "node::Buffer::New",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x7f3a10c41b80,
-     .module = "",
-     .build_id = "",
-     .function = "Buffer.alloc",
-     .file = "node:buffer",
-     .line = 369,
-     .language = "js"},
-    {.pc = 0x7f3a10c42c11,
-     .module = "",
-     .build_id = "",
-     .function = "readBody",
-     .file = "/srv/users/src/body.js",
-     .line = 9,
-     .language = "js"},
-    {.pc = 0x7f3a10c43d00,
-     .module = "",
-     .build_id = "",
-     .function = "handler",
-     .file = "/srv/users/src/server.js",
-     .line = 40,
-     .language = "js"},
-    {.pc = 0x1f2a3b0,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0x1f2a3b0,
-     .function = "Builtins_JSEntryTrampoline",
-     .file = "",
-     .language = "c"},
-    {.pc = 0xf00f00,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0xf00f00,
-     .function = "",
-     .file = "",
-     .language = "c"},
+    NODE_FRAME(0xc4f1a0, "node::Buffer::New"),
+    JS_FRAME(0x7f3a10c41b80, "Buffer.alloc", "node:buffer", 369),
+    JS_FRAME(0x7f3a10c42c11, "readBody", "/srv/users/src/body.js", 9),
+    JS_FRAME(0x7f3a10c43d00, "handler", "/srv/users/src/server.js", 40),
+    NODE_FRAME(0x1f2a3b0, "Builtins_JSEntryTrampoline"),
+    NODE_FRAME(0xf00f00, ""),
 };
 
 static const struct ls_snapshot_frame accept_frames[] = {
-    {.pc = 0x19f3a20,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0x19f3a20,
-     .function = "uv__server_io",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x19fa010,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0x19fa010,
-     .function = "uv__io_poll",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x19e8c30,
-     .module = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
-     .offset = 0x19e8c30,
-     .function = "uv_run",
-     .file = "",
-     .language = "c"},
+    NODE_FRAME(0x19f3a20, "uv__server_io"),
+    NODE_FRAME(0x19fa010, "uv__io_poll"),
+    NODE_FRAME(0x19e8c30, "uv_run"),
 };
 
 static const struct ls_snapshot_frame module_load_frames[] = {
-    {.module = "",
-     .build_id = "",
-     .function = "compileForInternalLoader",
-     .file = "node:internal/bootstrap/realm",
-     .line = 384,
-     .language = "js"},
+    JS_FRAME(0, "compileForInternalLoader", "node:internal/bootstrap/realm", 384),
 };
 
 static const struct ls_snapshot_frame pool_frames[] = {
-    {.pc = 0x7f3a0c001230,
-     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
-     .build_id = "0b5c",
-     .offset = 0x41230,
-     .function = "pcache1AllocPage",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x7f3a0c001999,
-     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
-     .build_id = "0b5c",
-     .offset = 0x41999,
-     .function = "sqlite3PcacheFetch",
-     .file = "",
-     .language = "c"},
+    C_FRAME(0x7f3a0c001230, SQLITE, "0b5c", 0x41230, "pcache1AllocPage"),
+    C_FRAME(0x7f3a0c001999, SQLITE, "0b5c", 0x41999, "sqlite3PcacheFetch"),
 };
 
 static const struct ls_snapshot_point get_data_points[] = {
@@ -149,11 +62,7 @@ static const struct ls_snapshot_point get_data_points[] = {
 };
 
 static const struct ls_snapshot_point read_body_points[] = {
-    {20, 2.0 * MIB, 31},
-    {40, 3.0 * MIB, 47},
-    {60, 4.5 * MIB, 71},
-    {80, 5.5 * MIB, 88},
-};
+    {20, 2.0 * MIB, 31}, {60, 4.5 * MIB, 71}, {80, 5.5 * MIB, 88}};
 
 static const struct ls_snapshot_site leaking_sites[] = {
     {.id = UINT64_C(0x8f1c0de5a77e0001),
@@ -223,8 +132,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_count = 152,
      .peak_live_bytes = 41.0 * MIB,
      .acquired_count = 410,
-     .acquired_bytes = 102.0 * MIB,
-     .released_count = 258,
      .growth_bytes_per_s = 900,
      .growth_count_per_s = 0,
      .median_age_s = 71,
@@ -241,13 +148,12 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .error_bytes = 2.0 * MIB,
      .peak_live_bytes = 7.9 * MIB,
      .acquired_count = 2021,
-     .acquired_bytes = 7.9 * MIB,
      .growth_bytes_per_s = 3100,
      .growth_count_per_s = 1.5,
      .median_age_s = 66,
      .function = "sqlite3PcacheFetch",
      .location = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node+0x41999",
-     .module = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
+     .module = SQLITE,
      .frames = pool_frames,
      .frame_count = LS_ARRAY_LENGTH(pool_frames),
      .named_frame = 1},
@@ -259,9 +165,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_bytes = 3.5 * MIB,
      .live_count = 41000,
      .error_bytes = 0.9 * MIB,
-     .peak_live_bytes = 3.5 * MIB,
-     .acquired_count = 41000,
-     .acquired_bytes = 3.5 * MIB,
      .median_age_s = 79,
      .function = "compileForInternalLoader",
      .location = "node:internal/bootstrap/realm:384",
@@ -276,10 +179,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_bytes = 512.0 * 1024,
      .live_count = 1,
      .error_bytes = 512.0 * 1024,
-     .peak_live_bytes = 4.0 * MIB,
-     .acquired_count = 90,
-     .acquired_bytes = 45.0 * MIB,
-     .released_count = 89,
      .growth_bytes_per_s = -2000,
      .growth_count_per_s = -0.01,
      .median_age_s = 0.4,
@@ -318,14 +217,11 @@ static const struct ls_snapshot_module leaking_modules[] = {
      .growth_bytes_per_s = 356666.7,
      .rising_sites = 1},
     {.path = "/usr/local/bin/node",
-     .build_id = "5d1a9c3b7f0e44d2a9b1c8e7f6a5b4c3d2e1f009",
+     .build_id = NODE_BUILD_ID,
      .live_bytes = 44.0 * MIB,
      .growth_bytes_per_s = 60900,
      .rising_sites = 2},
-    {.path = "/srv/users/node_modules/better-sqlite3/build/better_sqlite3.node",
-     .build_id = "0b5c",
-     .live_bytes = 7.9 * MIB,
-     .growth_bytes_per_s = 3100},
+    {.path = SQLITE, .build_id = "0b5c", .live_bytes = 7.9 * MIB, .growth_bytes_per_s = 3100},
 };
 
 static const struct ls_snapshot_event_loop leaking_loops[] = {
@@ -401,27 +297,10 @@ void fixture_leaking_node(struct ls_snapshot *snapshot)
 }
 
 static const struct ls_snapshot_frame parse_frames[] = {
-    {.pc = 0x5581aa001149,
-     .module = "/usr/sbin/relayd",
-     .build_id = "9f3c1d",
-     .offset = 0x1149,
-     .function = "config_parse",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x5581aa0012a0,
-     .module = "/usr/sbin/relayd",
-     .build_id = "9f3c1d",
-     .offset = 0x12a0,
-     .function = "main",
-     .file = "",
-     .language = "c"},
-    {.pc = 0x7f00aa027249,
-     .module = "/usr/lib/x86_64-linux-gnu/libc.so.6",
-     .build_id = "82ce",
-     .offset = 0x27249,
-     .function = "__libc_start_call_main",
-     .file = "",
-     .language = "c"},
+    C_FRAME(0x5581aa001149, "/usr/sbin/relayd", "9f3c1d", 0x1149, "config_parse"),
+    C_FRAME(0x5581aa0012a0, "/usr/sbin/relayd", "9f3c1d", 0x12a0, "main"),
+    C_FRAME(0x7f00aa027249, "/usr/lib/x86_64-linux-gnu/libc.so.6", "82ce", 0x27249,
+            "__libc_start_call_main"),
 };
 
 static const struct ls_snapshot_point parse_points[] = {{10, 18432, 96}, {7200, 18432, 96}};
@@ -513,13 +392,7 @@ static const struct ls_snapshot_frame hostile_frames[] = {
      .line = UINT32_MAX,
      .language = "c"},
     {.pc = 0x1000, .module = "", .build_id = "", .function = "", .file = "", .language = "jit"},
-    {.pc = 0x2000,
-     .module = "/lib/libhostile.so",
-     .build_id = "00",
-     .offset = 0x20,
-     .function = "tail\xe2\x80",
-     .file = "",
-     .language = "c"},
+    C_FRAME(0x2000, "/lib/libhostile.so", "00", 0x20, "tail\xe2\x80"),
 };
 
 void fixture_hostile_degraded(struct ls_snapshot *snapshot)
@@ -623,259 +496,4 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
         .module_count = 1,
     };
     store_message(snapshot);
-}
-
-static int collect(void *context, const char *bytes, size_t length)
-{
-    struct fixture_output *output = context;
-
-    output->calls++;
-    if (output->error != 0)
-        output->calls_after_error++;
-    if (output->limit > 0 && output->length + length > output->limit) {
-        output->error = -ENOSPC;
-        return output->error;
-    }
-    output->bytes = realloc(output->bytes, output->length + length + 1);
-    assert_non_null(output->bytes);
-    memcpy(output->bytes + output->length, bytes, length);
-    output->length += length;
-    output->bytes[output->length] = '\0';
-    return 0;
-}
-
-int fixture_write(fixture_writer *writer, const struct ls_snapshot *snapshot,
-                  struct fixture_output *output)
-{
-    struct ls_sink sink = {collect, output};
-
-    return writer(snapshot, &sink);
-}
-
-void fixture_output_free(struct fixture_output *output)
-{
-    free(output->bytes);
-    *output = (struct fixture_output){0};
-}
-
-static char *read_whole(const char *path, size_t *length)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes = calloc(1, 1 << 20);
-
-    assert_non_null(bytes);
-    *length = 0;
-    if (file != NULL) {
-        *length = fread(bytes, 1, (1 << 20) - 1, file);
-        fclose(file);
-    }
-    return bytes;
-}
-
-void fixture_assert_golden(const char *name, const struct fixture_output *output)
-{
-    const char *update = getenv("LS_UPDATE_GOLDEN");
-    char path[4096];
-    char *expected;
-    size_t length;
-
-    snprintf(path, sizeof(path), "%s/%s", LS_GOLDEN_DIRECTORY, name);
-    if (update != NULL && strcmp(update, "1") == 0) {
-        FILE *file = fopen(path, "wb");
-
-        assert_non_null(file);
-        assert_int_equal(fwrite(output->bytes, 1, output->length, file), output->length);
-        assert_int_equal(fclose(file), 0);
-    }
-    expected = read_whole(path, &length);
-    if (length != output->length || memcmp(expected, output->bytes, length) != 0) {
-        size_t same = 0;
-
-        while (same < length && same < output->length && expected[same] == output->bytes[same])
-            same++;
-        free(expected);
-        fail_msg("%s differs from byte %zu on; now it reads:\n%.300s", path, same,
-                 output->bytes + same);
-    }
-    free(expected);
-}
-
-struct reader {
-    const char *bytes;
-    size_t length;
-    size_t at;
-    unsigned depth;
-};
-
-static void skip_space(struct reader *reader)
-{
-    while (reader->at < reader->length && strchr(" \t\r\n", reader->bytes[reader->at]) != NULL &&
-           reader->bytes[reader->at] != '\0')
-        reader->at++;
-}
-
-static bool take(struct reader *reader, char character)
-{
-    if (reader->at < reader->length && reader->bytes[reader->at] == character) {
-        reader->at++;
-        return true;
-    }
-    return false;
-}
-
-static bool take_word(struct reader *reader, const char *word)
-{
-    size_t length = strlen(word);
-
-    if (reader->length - reader->at < length ||
-        memcmp(reader->bytes + reader->at, word, length) != 0)
-        return false;
-    reader->at += length;
-    return true;
-}
-
-/* Well-formed sequences of Unicode 15 table 3-7. */
-static bool take_utf8(struct reader *reader)
-{
-    const unsigned char *b = (const unsigned char *)reader->bytes + reader->at;
-    size_t left = reader->length - reader->at;
-    size_t length = b[0] < 0x80 ? 1 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
-
-    if ((b[0] >= 0x80 && b[0] < 0xc2) || b[0] > 0xf4 || length > left)
-        return false;
-    for (size_t i = 1; i < length; i++) {
-        if ((b[i] & 0xc0) != 0x80)
-            return false;
-    }
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
-        (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
-        return false;
-    reader->at += length;
-    return true;
-}
-
-static bool take_string(struct reader *reader)
-{
-    if (!take(reader, '"'))
-        return false;
-    while (reader->at < reader->length) {
-        unsigned char byte = (unsigned char)reader->bytes[reader->at];
-
-        if (byte == '"') {
-            reader->at++;
-            return true;
-        }
-        if (byte < 0x20)
-            return false;
-        if (byte != '\\') {
-            if (!take_utf8(reader))
-                return false;
-            continue;
-        }
-        reader->at++;
-        if (take(reader, 'u')) {
-            for (int i = 0; i < 4; i++) {
-                if (reader->at >= reader->length ||
-                    strchr("0123456789abcdefABCDEF", reader->bytes[reader->at]) == NULL)
-                    return false;
-                reader->at++;
-            }
-        } else if (reader->at < reader->length &&
-                   strchr("\"\\/bfnrt", reader->bytes[reader->at]) != NULL) {
-            reader->at++;
-        } else {
-            return false;
-        }
-    }
-    return false;
-}
-
-static size_t take_digits(struct reader *reader)
-{
-    size_t start = reader->at;
-
-    while (reader->at < reader->length && reader->bytes[reader->at] >= '0' &&
-           reader->bytes[reader->at] <= '9')
-        reader->at++;
-    return reader->at - start;
-}
-
-static bool take_number(struct reader *reader)
-{
-    size_t start;
-    size_t digits;
-
-    take(reader, '-');
-    start = reader->at;
-    digits = take_digits(reader);
-    if (digits == 0 || (digits > 1 && reader->bytes[start] == '0'))
-        return false;
-    return !take(reader, '.') || take_digits(reader) > 0;
-}
-
-static bool take_value(struct reader *reader);
-
-static bool take_members(struct reader *reader, char end, bool keys)
-{
-    reader->at++;
-    skip_space(reader);
-    if (take(reader, end))
-        return true;
-    do {
-        skip_space(reader);
-        if (keys) {
-            if (!take_string(reader))
-                return false;
-            skip_space(reader);
-            if (!take(reader, ':'))
-                return false;
-        }
-        if (!take_value(reader))
-            return false;
-    } while (take(reader, ','));
-    return take(reader, end);
-}
-
-static bool take_value(struct reader *reader)
-{
-    bool ok;
-
-    if (++reader->depth > 64)
-        return false;
-    skip_space(reader);
-    if (reader->at >= reader->length)
-        return false;
-    switch (reader->bytes[reader->at]) {
-    case '{':
-        ok = take_members(reader, '}', true);
-        break;
-    case '[':
-        ok = take_members(reader, ']', false);
-        break;
-    case '"':
-        ok = take_string(reader);
-        break;
-    case 't':
-        ok = take_word(reader, "true");
-        break;
-    case 'f':
-        ok = take_word(reader, "false");
-        break;
-    case 'n':
-        ok = take_word(reader, "null");
-        break;
-    default:
-        ok = take_number(reader);
-        break;
-    }
-    skip_space(reader);
-    reader->depth--;
-    return ok;
-}
-
-bool fixture_is_json(const char *text, size_t length)
-{
-    struct reader reader = {.bytes = text, .length = length};
-
-    return take_value(&reader) && reader.at == length;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "report_fixture.h"
+#include "report_output.h"
 
 static void golden(const char *name, void (*fixture)(struct ls_snapshot *))
 {

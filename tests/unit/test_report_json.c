@@ -10,6 +10,7 @@
 
 #include "report/emitter.h"
 #include "report_fixture.h"
+#include "report_output.h"
 
 static void golden(const char *name, void (*fixture)(struct ls_snapshot *))
 {

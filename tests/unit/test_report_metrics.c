@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "report_fixture.h"
+#include "report_output.h"
 
 #define FAMILIES_MAX 64
 #define SERIES_MAX   4096

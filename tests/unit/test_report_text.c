@@ -14,6 +14,7 @@
 #include "report/units.h"
 #include "report/utf8.h"
 #include "report_fixture.h"
+#include "report_output.h"
 
 static char buffer[4096];
 

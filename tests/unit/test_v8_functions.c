@@ -43,7 +43,8 @@ static bool is_user(const char *script)
 static void the_same_function_is_interned_once(void **state)
 {
     (void)state;
-    assert_ptr_equal(intern("getData", "/srv/cache.js", 12), intern("getData", "/srv/cache.js", 12));
+    assert_ptr_equal(intern("getData", "/srv/cache.js", 12),
+                     intern("getData", "/srv/cache.js", 12));
 }
 
 static void functions_differ_by_name_script_and_line(void **state)

@@ -42,6 +42,8 @@ static const struct ls_js_function get_data = {
 static const struct ls_js_function emit = {.key = 4, .name = "emit", .script = "node:events"};
 static const struct ls_js_function deopt = {.key = 5, .name = "(deopt)", .script = ""};
 
+#define assert_near(value, expected) assert_true(fabs((value) - (expected)) < 1e-6)
+
 /* A tree in the making: node i stands for functions[i]. */
 struct tree {
     size_t count;
@@ -66,9 +68,10 @@ static size_t add(struct tree *tree, size_t parent, const struct ls_js_function 
     }
     if (index > 0) {
         struct ls_v8_vector *children = &tree->nodes[parent].children;
-        size_t length = children->begin ? (size_t)((const struct ls_v8_node *const *)children->end -
-                                                   (const struct ls_v8_node *const *)children->begin)
-                                        : 0;
+        size_t length = children->begin
+                            ? (size_t)((const struct ls_v8_node *const *)children->end -
+                                       (const struct ls_v8_node *const *)children->begin)
+                            : 0;
 
         tree->children[parent][length] = node;
         children->begin = tree->children[parent];
@@ -128,9 +131,9 @@ static void what_node_allocates_for_a_user_function_is_the_user_functions(void *
     (void)state;
     add(tree, inner, &emit, 64, 10);
     assert_int_equal(roll_up(tree, &rollup), 0);
-    assert_double_equal(site_of(&rollup, &get_data)->live_bytes, 40640, 1e-9);
-    assert_double_equal(site_of(&rollup, &get_data)->live_count, 12, 1e-9);
-    assert_double_equal(site_of(&rollup, &handler)->live_bytes, 5000, 1e-9);
+    assert_near(site_of(&rollup, &get_data)->live_bytes, 40640);
+    assert_near(site_of(&rollup, &get_data)->live_count, 12);
+    assert_near(site_of(&rollup, &handler)->live_bytes, 5000);
     assert_null(site_of(&rollup, &emit));
     finish(tree, &rollup);
 }
@@ -145,9 +148,9 @@ static void inclusive_bytes_hold_the_callees_and_count_recursion_once(void **sta
     (void)state;
     add(tree, inner, &get_data, 100, 3);
     assert_int_equal(roll_up(tree, &rollup), 0);
-    assert_double_equal(site_of(&rollup, &get_data)->live_bytes, 500, 1e-9);
-    assert_double_equal(site_of(&rollup, &get_data)->inclusive_bytes, 500, 1e-9);
-    assert_double_equal(site_of(&rollup, &handler)->inclusive_bytes, 600, 1e-9);
+    assert_near(site_of(&rollup, &get_data)->live_bytes, 500);
+    assert_near(site_of(&rollup, &get_data)->inclusive_bytes, 500);
+    assert_near(site_of(&rollup, &handler)->inclusive_bytes, 600);
     finish(tree, &rollup);
 }
 
@@ -217,7 +220,7 @@ static void the_variance_is_that_of_poisson_sampling(void **state)
     add(tree, 0, &handler, (size_t)(SAMPLE_BYTES * 1000), 2);
     assert_int_equal(roll_up(tree, &rollup), 0);
     assert_true(fabs(site_of(&rollup, &get_data)->variance_bytes / expected - 1) < 1e-9);
-    assert_double_equal(site_of(&rollup, &handler)->variance_bytes, 0, 0);
+    assert_near(site_of(&rollup, &handler)->variance_bytes, 0);
     finish(tree, &rollup);
 }
 
@@ -258,7 +261,7 @@ static void many_sites_are_all_found_again(void **state)
     assert_int_equal(roll_up(tree, &rollup), 0);
     assert_int_equal(rollup.site_count, NODES - 2);
     for (size_t i = 0; i + 1 < NODES - 1; i++)
-        assert_double_equal(site_of(&rollup, &functions[i])->live_count, (double)i + 1, 1e-9);
+        assert_near(site_of(&rollup, &functions[i])->live_count, (double)i + 1);
     assert_false(rollup.truncated);
     finish(tree, &rollup);
 }
@@ -274,8 +277,7 @@ static void a_tree_deeper_than_v8_makes_them_is_cut_and_says_so(void **state)
         node = add(tree, node, &get_data, 100, 1);
     assert_int_equal(roll_up(tree, &rollup), 0);
     assert_true(rollup.truncated);
-    assert_double_equal(site_of(&rollup, &get_data)->live_bytes, 100.0 * (LS_V8_TREE_DEPTH - 1),
-                        1e-9);
+    assert_near(site_of(&rollup, &get_data)->live_bytes, 100.0 * (LS_V8_TREE_DEPTH - 1));
     finish(tree, &rollup);
 }
 

@@ -42,6 +42,7 @@ int main(void)
         char *text = strdup("kept");
         CHECK(FAILS(realloc(text, too_large)));
         CHECK(FAILS(realloc(text, largest)));
+        CHECK(FAILS(realloc(text, gigabytes)));
         CHECK(FAILS(reallocarray(text, half, half)));
         CHECK(strcmp(text, "kept") == 0);
         text = reallocarray(text, 300, 7);

@@ -1,0 +1,51 @@
+/*
+ * Limits the host sets on itself. Our reserved addresses count against RLIMIT_AS like used ones, so
+ * they are given back before the limit falls on them.
+ */
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "system/memory.h"
+#include "system/real.h"
+
+LS_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
+LS_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit);
+LS_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
+                      struct rlimit *old_limit);
+LS_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
+                        struct rlimit64 *old_limit);
+
+_Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one layout on 64-bit systems");
+
+static void prepare_for(int resource, const struct rlimit *limit)
+{
+    if (resource == RLIMIT_AS && limit != NULL && limit->rlim_cur != RLIM_INFINITY)
+        ls_memory_limit_addresses(limit->rlim_cur);
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    prepare_for((int)resource, limit);
+    return LS_REAL(setrlimit)((int)resource, limit);
+}
+
+int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+    return setrlimit(resource, (const struct rlimit *)(const void *)limit);
+}
+
+int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
+            struct rlimit *old_limit)
+{
+    if (pid == 0 || pid == getpid())
+        prepare_for((int)resource, limit);
+    return LS_REAL(prlimit)(pid, (int)resource, limit, old_limit);
+}
+
+int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
+              struct rlimit64 *old_limit)
+{
+    return prlimit(pid, resource, (const struct rlimit *)(const void *)limit,
+                   (struct rlimit *)(void *)old_limit);
+}

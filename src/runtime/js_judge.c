@@ -1,0 +1,123 @@
+/*
+ * The verdict of JavaScript sites.
+ *
+ * Between two major collections dead objects count as live and a healthy cache rises like a leak, so
+ * only readings made right after one are judged (docs/v8.md has the measurements). They are few: a
+ * busy server has one every few seconds, a calm one a few in a minute. So two questions are asked of
+ * them, and a yes to either is `rising`:
+ *
+ *   - Does the series of such readings rise, as for any other site?
+ *   - Do the dates of what is alive in one reading say that what is allocated stays, evenly since the
+ *     start; and did the one before, or has it been watched long enough, so that a cache which is
+ *     just filling is not taken for a leak?
+ */
+#include "runtime/runtime.h"
+
+#include "base/math.h"
+#include "ledger/ledger.h"
+#include "system/clock.h"
+#include "system/memory.h"
+#include "v8/retention.h"
+
+/* Loading the program is over: objects from before say nothing about growth. */
+#define WARMUP_S        2.0
+#define WARMUP_SHARE    0.1
+/* Two collections this far apart, or one after this long, rule out most caches that fill. */
+#define CONFIRM_S       2.0
+#define LONG_WATCH_S    30.0
+
+struct evidence {
+    double even_since_s; /* time of the first of the unbroken row of even readings; 0: none */
+    double measured_s;
+    double inclusive_bytes; /* at the last measured reading */
+    double kept_bytes_per_s;
+    double error_bytes_per_s;
+    double bytes_per_object;
+    bool holds; /* evidence for a leak, as of the last measured reading */
+};
+
+static struct evidence *evidences[LS_SITE_CHUNKS_MAX];
+
+static struct evidence *evidence_of(const struct ls_site *site)
+{
+    struct evidence **chunk = &evidences[site->index / LS_SITES_PER_CHUNK];
+
+    if (*chunk == NULL)
+        *chunk = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(**chunk));
+    return *chunk == NULL ? NULL : &(*chunk)[site->index % LS_SITES_PER_CHUNK];
+}
+
+static double warmup_of(const struct ls_js_reading *reading)
+{
+    double total_s = (double)(reading->taken_ns - reading->sampling_since_ns) / (double)LS_NS_PER_S;
+
+    return total_s * WARMUP_SHARE < WARMUP_S ? total_s * WARMUP_SHARE : WARMUP_S;
+}
+
+void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
+                         const struct ls_js_site *source)
+{
+    double now_s = (double)reading->taken_ns / (double)LS_NS_PER_S;
+    struct evidence *evidence = evidence_of(site);
+    struct ls_v8_retention retention;
+    bool grew;
+
+    if (evidence == NULL ||
+        !ls_v8_retention_measure(reading, source, warmup_of(reading), &retention))
+        return;
+    /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
+     * function grows only with a leak. */
+    grew = source->inclusive_bytes > evidence->inclusive_bytes;
+    evidence->inclusive_bytes = source->inclusive_bytes;
+    evidence->measured_s = now_s;
+    evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
+    evidence->error_bytes_per_s = retention.error_bytes_per_s;
+    evidence->bytes_per_object =
+        source->live_count > 0 ? source->live_bytes / source->live_count : 0;
+    if (!retention.even || !grew) {
+        evidence->even_since_s = 0;
+        evidence->holds = false;
+        return;
+    }
+    if (evidence->even_since_s == 0)
+        evidence->even_since_s = now_s;
+    evidence->holds = evidence->holds || retention.window_s >= LONG_WATCH_S ||
+                      now_s - evidence->even_since_s >= CONFIRM_S;
+}
+
+/* How sure: the chance that sampling alone shows such growth somewhere among the sites tested. */
+static double confidence_of(const struct evidence *evidence, unsigned sites_tested)
+{
+    double doubt = evidence->error_bytes_per_s > 0
+                       ? ls_math_normal_tail(evidence->kept_bytes_per_s /
+                                             evidence->error_bytes_per_s) *
+                             (double)sites_tested
+                       : 0;
+
+    return doubt < 0.5 ? 1.0 - doubt : 0.5;
+}
+
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+                      struct ls_trend_verdict *verdict)
+{
+    const struct evidence *evidence = evidence_of(site);
+
+    if (evidence == NULL || !evidence->holds)
+        return;
+    if (verdict->verdict != LS_VERDICT_RISING)
+        verdict->confidence = confidence_of(evidence, sites_tested);
+    verdict->verdict = LS_VERDICT_RISING;
+    verdict->growth_bytes_per_s = evidence->kept_bytes_per_s;
+    verdict->growth_error_per_s = evidence->error_bytes_per_s;
+    verdict->growth_count_per_s = evidence->bytes_per_object > 0
+                                      ? evidence->kept_bytes_per_s / evidence->bytes_per_object
+                                      : 0;
+}
+
+void ls_js_judge_absent(const struct ls_site *site)
+{
+    struct evidence *evidence = evidence_of(site);
+
+    if (evidence != NULL)
+        *evidence = (struct evidence){0};
+}

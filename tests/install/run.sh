@@ -1,0 +1,49 @@
+#!/bin/sh
+# Installs a build into a folder of its own and builds programs against what stands there: in C and
+# C++, through pkg-config, through the CMake package, and with each public header alone.
+set -eu
+build=$(cd "$1" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0 passed=0
+
+check() {
+    name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok $name"
+        cat "$work/log"
+    fi
+}
+
+cmake --install "$build" --prefix "$work/tree" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+library=$(dirname "$(find "$work/tree" -name libleakshim.so)")
+
+for header in "$work"/tree/include/leakshim/*.h; do
+    check "$(basename "$header") compiles alone as C11" \
+        cc -std=c11 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only "$header"
+    check "$(basename "$header") compiles alone as C++17" \
+        c++ -x c++ -std=c++17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only "$header"
+done
+
+export PKG_CONFIG_PATH="$library/pkgconfig"
+flags=$(sed -n 's/^Cflags: //p; s/^Libs: //p' "$library/pkgconfig/leakshim.pc" |
+    sed "s|\${libdir}|$library|; s|\${includedir}|$work/tree/include|" | tr '\n' ' ')
+# shellcheck disable=SC2086
+check "a C program links with the flags of leakshim.pc" \
+    cc -o "$work/consumer" "$here/consumer.c" $flags "-Wl,-rpath,$library"
+check "and runs" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/consumer"
+check "a CMake project finds leakshim::leakshim" \
+    cmake -S "$here/cmake" -B "$work/cmake" "-DCMAKE_PREFIX_PATH=$work/tree"
+check "and builds" cmake --build "$work/cmake"
+check "and runs" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/cmake/consumer"
+check "the installed program finds the installed library" \
+    sh -c "LEAKSHIM_OPTIONS=dir=$work/runs '$work/tree/bin/leakshim' run -- /bin/true"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
