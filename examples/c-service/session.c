@@ -10,7 +10,8 @@ struct session *session_open(int connection)
 
     if (session == NULL)
         return NULL;
-    memset(session, 0, sizeof(*session));
+    memset(session, ' ', sizeof(*session));
+    session->line[0] = '\0';
     session->connection = connection;
     return session;
 }

@@ -9,7 +9,7 @@ class Database extends EventEmitter {
     async query(key) {
         await new Promise((resolve) => setImmediate(resolve));
         const orders = [];
-        for (let order = 0; order < 80; order++) {
+        for (let order = 0; order < 110; order++) {
             orders.push(`{"id":${order},"item":"article ${key}-${order}","price":${order}.25,` +
                 `"address":"${key} Example Street, floor ${order}, 10115 Berlin"}`);
         }

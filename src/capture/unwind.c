@@ -109,11 +109,15 @@ size_t ls_unwind_capture(struct ls_thread *thread, uintptr_t *pcs)
     void *frames[LS_STACK_DEPTH_MAX + OWN_FRAMES_MAX];
     int found;
     int own = 0;
+    int saved_errno;
     size_t count = 0;
 
     if (LS_UNLIKELY(backtrace_function == NULL) || !ls_thread_begin_capture(thread))
         return 0;
+    saved_errno = errno;
+    errno = 0; /* see unwind_imports.c */
     found = backtrace_function(frames, (int)depth_kept + OWN_FRAMES_MAX);
+    errno = saved_errno;
     ls_thread_end_capture(thread);
     while (own < found && (uintptr_t)frames[own] - own_text.start < own_text.size)
         own++;

@@ -63,12 +63,19 @@ static int no_pipe2(int fds[2], int flags)
     return 0;
 }
 
-/* libunwind drains its pipe by one byte before it writes one; the pipe does not exist. It reads ELF
- * files by mapping them, so this is its only use of read and write on a descriptor of -1. */
+/*
+ * libunwind drains its pipe by one byte before it writes one; the pipe does not exist. It reads ELF
+ * files by mapping them, so this is its only use of read and write on a descriptor of -1.
+ *
+ * It repeats both for as long as errno is EINTR, whatever they returned, and errno may be EINTR from
+ * before: a call of the host that a signal interrupted. So success clears it; the hook puts the
+ * host's value back.
+ */
 static ssize_t reading(int fd, void *buffer, size_t length)
 {
     long result;
 
+    errno = 0;
     if (fd == -1)
         return 1;
     result = ls_sys_read(fd, buffer, length);
@@ -82,6 +89,7 @@ static ssize_t reading(int fd, void *buffer, size_t length)
 static ssize_t writing(int fd, const void *buffer, size_t length)
 {
     (void)buffer;
+    errno = 0;
     if (fd == -1)
         return (ssize_t)length;
     errno = EBADF; /* libunwind has nothing to write anywhere else, least of all to the host's files */
@@ -95,6 +103,7 @@ static long calling(long number, long a, long b, long c, long d, long e, long f)
 
     if (number == SYS_write)
         return writing((int)a, (const void *)b, (size_t)c);
+    errno = 0;
     result = ls_sys_call6(number, a, b, c, d, e, f);
     if (result < 0) {
         errno = (int)-result;

@@ -2,11 +2,13 @@
  * Limits the host sets on itself. Our reserved addresses count against RLIMIT_AS like used ones, so
  * they are given back before the limit falls on them.
  */
+#include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "system/memory.h"
+#include "system/process.h"
 #include "system/real.h"
 
 LS_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
@@ -18,10 +20,20 @@ LS_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct
 
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one layout on 64-bit systems");
 
+static void adapt_to(rlim_t limit_bytes)
+{
+    struct ls_process_memory memory;
+    int saved_errno = errno;
+
+    if (ls_process_read_memory(&memory) == 0)
+        ls_memory_limit_addresses(limit_bytes, memory.virtual_bytes);
+    errno = saved_errno;
+}
+
 static void prepare_for(int resource, const struct rlimit *limit)
 {
     if (resource == RLIMIT_AS && limit != NULL && limit->rlim_cur != RLIM_INFINITY)
-        ls_memory_limit_addresses(limit->rlim_cur);
+        adapt_to(limit->rlim_cur);
 }
 
 int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)

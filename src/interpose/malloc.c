@@ -41,14 +41,11 @@ LS_INLINE bool is_due(size_t size)
     return false;
 }
 
-/* The untracked block: from the host's allocator, or with allocator=jemalloc from ours. */
+/* With allocator=jemalloc, an untracked block; NULL when the range is full or the thread is past its
+ * end, and the host's own allocator is to answer. */
 static LS_COLD void *serve(size_t size, size_t alignment, bool zero)
 {
-    void *block = ls_memory_host_allocate(size, alignment, zero);
-
-    if (block == NULL)
-        errno = ENOMEM;
-    return block;
+    return ls_memory_host_allocate(size, alignment, zero);
 }
 
 LS_INLINE bool serves_host(void)
@@ -60,28 +57,36 @@ static LS_COLD void *malloc_slowly(size_t size)
 {
     void *block = ls_heap_allocate(size, 0, false);
 
-    if (block != NULL)
-        return block;
-    return serves_host() ? serve(size, 0, false) : ls_real.malloc(size);
+    if (block == NULL && serves_host())
+        block = serve(size, 0, false);
+    return block != NULL ? block : ls_real.malloc(size);
 }
 
 void *malloc(size_t size)
 {
     if (is_due(size))
         return malloc_slowly(size);
-    return serves_host() ? serve(size, 0, false) : ls_real.malloc(size);
+    if (serves_host()) {
+        void *block = serve(size, 0, false);
+
+        if (block != NULL)
+            return block;
+    }
+    return ls_real.malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
     size_t total;
-    void *block;
+    void *block = NULL;
 
     if (LS_UNLIKELY(__builtin_mul_overflow(count, size, &total)))
         return ls_real.calloc(count, size);
-    if (is_due(total) && (block = ls_heap_allocate(total, 0, true)) != NULL)
-        return block;
-    return serves_host() ? serve(total, 0, true) : ls_real.calloc(count, size);
+    if (is_due(total))
+        block = ls_heap_allocate(total, 0, true);
+    if (block == NULL && serves_host())
+        block = serve(total, 0, true);
+    return block != NULL ? block : ls_real.calloc(count, size);
 }
 
 static LS_COLD void free_ours(void *block)
@@ -138,9 +143,16 @@ static LS_COLD void *move_in(void *block, size_t size, size_t old_usable)
 static LS_COLD void *realloc_host_block(void *block, size_t size)
 {
     void *resized = ls_memory_host_resize(block, size);
+    size_t old_size;
 
+    if (resized != NULL)
+        return resized;
+    resized = ls_real.malloc(size);
     if (resized == NULL)
-        errno = ENOMEM;
+        return NULL;
+    old_size = ls_memory_host_usable(block);
+    memcpy(resized, block, old_size < size ? old_size : size);
+    free_ours(block);
     return resized;
 }
 

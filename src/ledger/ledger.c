@@ -272,12 +272,6 @@ void ls_ledger_settle_sites(uint32_t stacks_known)
     }
     for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
         settle_resource((enum ls_resource)resource, stacks_known);
-    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
-        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
-
-        if (site->tally.live_bytes > site->peak_live_bytes)
-            site->peak_live_bytes = site->tally.live_bytes;
-    }
 }
 
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot)

@@ -150,9 +150,9 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     ls_emitter_json_number(emitter, "live_count", site->live_count, WHOLE);
     ls_emitter_json_number(emitter, "error_bytes", site->error_bytes, WHOLE);
     ls_emitter_json_number(emitter, "peak_live_bytes", site->peak_live_bytes, WHOLE);
-    ls_emitter_json_number(emitter, "acquired_count", site->acquired_count, WHOLE);
-    ls_emitter_json_number(emitter, "acquired_bytes", site->acquired_bytes, WHOLE);
-    ls_emitter_json_number(emitter, "released_count", site->released_count, WHOLE);
+    ls_emitter_json_known_number(emitter, "acquired_count", site->acquired_count, WHOLE);
+    ls_emitter_json_known_number(emitter, "acquired_bytes", site->acquired_bytes, WHOLE);
+    ls_emitter_json_known_number(emitter, "released_count", site->released_count, WHOLE);
     ls_emitter_json_number(emitter, "growth_bytes_per_s", site->growth_bytes_per_s, RATE);
     ls_emitter_json_number(emitter, "growth_count_per_s", site->growth_count_per_s, RATE);
     ls_emitter_json_known_number(emitter, "median_age_s", site->median_age_s, SECONDS);

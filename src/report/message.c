@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/text.h"
 #include "report/units.h"
 #include "report/writers.h"
@@ -9,14 +11,28 @@ static bool has_limit(const struct ls_snapshot *snapshot)
     return limit > 0 && limit - limit == 0.0;
 }
 
+/* V8 limits its own heap, not what is resident: it counts only once that heap is what grows. */
+static bool is_heap_limit(const struct ls_snapshot *snapshot)
+{
+    return strcmp(snapshot->process.limit_source, "v8") == 0;
+}
+
+static bool limits_resident(const struct ls_snapshot *snapshot)
+{
+    return has_limit(snapshot) && !is_heap_limit(snapshot);
+}
+
 static void limit_clause(const struct ls_snapshot *snapshot, struct ls_text *text)
 {
-    if (!has_limit(snapshot)) {
+    if (!has_limit(snapshot) ||
+        (is_heap_limit(snapshot) && !(snapshot->memory.seconds_to_limit >= 0))) {
         ls_text_string(text, ", no memory limit is set");
         return;
     }
     ls_text_string(text, ", ");
     ls_units_round_size(text, snapshot->process.limit_bytes);
+    if (is_heap_limit(snapshot))
+        ls_text_string(text, " JavaScript heap");
     if (snapshot->memory.seconds_to_limit == 0) {
         ls_text_string(text, " limit reached");
     } else if (snapshot->memory.seconds_to_limit > 0) {
@@ -35,7 +51,7 @@ static void ended_clause(const struct ls_snapshot *snapshot, struct ls_text *tex
     if (snapshot->memory.rss_bytes > 0) {
         ls_text_string(text, " at ");
         ls_units_round_size(text, snapshot->memory.rss_bytes);
-        if (has_limit(snapshot)) {
+        if (limits_resident(snapshot)) {
             ls_text_string(text, " of ");
             ls_units_round_size(text, snapshot->process.limit_bytes);
         }
@@ -119,7 +135,7 @@ static void resident(const struct ls_snapshot *snapshot, struct ls_text *text)
         return;
     ls_text_string(text, ", ");
     ls_units_round_size(text, snapshot->memory.rss_bytes);
-    if (has_limit(snapshot)) {
+    if (limits_resident(snapshot)) {
         ls_text_string(text, " of ");
         ls_units_round_size(text, snapshot->process.limit_bytes);
     }

@@ -16,6 +16,27 @@ enum {
     NOTE_COLUMNS_MAX = 400,
 };
 
+/* V8 limits its own heap, not what is resident. */
+static void limit(struct ls_line *line, const struct ls_snapshot *snapshot)
+{
+    double bytes = snapshot->process.limit_bytes;
+
+    if (!(bytes > 0) || bytes - bytes != 0.0) {
+        ls_text_string(&line->text, ", no limit");
+        return;
+    }
+    if (strcmp(snapshot->process.limit_source, "v8") == 0) {
+        ls_text_string(&line->text, ", JavaScript heap limit ");
+        ls_units_round_size(&line->text, bytes);
+        return;
+    }
+    ls_text_string(&line->text, " of ");
+    ls_units_round_size(&line->text, bytes);
+    ls_text_string(&line->text, " (");
+    ls_line_name(line, snapshot->process.limit_source, 16);
+    ls_text_char(&line->text, ')');
+}
+
 static void write_head(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
     struct ls_line line;
@@ -34,16 +55,7 @@ static void write_head(struct ls_emitter *emitter, const struct ls_snapshot *sna
         ls_units_size(&line.text, snapshot->memory.rss_bytes);
         ls_text_string(&line.text, " resident");
     }
-    if (snapshot->process.limit_bytes > 0 &&
-        snapshot->process.limit_bytes - snapshot->process.limit_bytes == 0.0) {
-        ls_text_string(&line.text, " of ");
-        ls_units_round_size(&line.text, snapshot->process.limit_bytes);
-        ls_text_string(&line.text, " (");
-        ls_line_name(&line, snapshot->process.limit_source, 16);
-        ls_text_char(&line.text, ')');
-    } else {
-        ls_text_string(&line.text, ", no limit");
-    }
+    limit(&line, snapshot);
     ls_text_string(&line.text, ", ");
     ls_calendar_readable(&line.text, snapshot->written_at);
     ls_line_end(&line, emitter);

@@ -349,7 +349,10 @@ static void other_line(struct ls_line *line, const struct ls_snapshot_site *site
     ls_line_align_right(line, start, OTHER_LIVE_END);
     start = ls_line_width(line);
     ls_text_char(&line->text, ' ');
-    growth(line, site);
+    if (site->verdict == LS_VERDICT_SETTLING || site->verdict == LS_VERDICT_FALLING)
+        growth(line, site);
+    else /* a slope within the noise reads like a leak */
+        ls_text_char(&line->text, '-');
     ls_line_align_right(line, start, OTHER_GROWTH_END);
     ls_line_pad_to(line, OTHER_TREND_COLUMN);
     ls_text_string(&line->text, ls_verdict_names[site->verdict]);

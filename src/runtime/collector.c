@@ -21,22 +21,19 @@
 #include "runtime/notes.h"
 #include "system/clock.h"
 #include "system/memory.h"
-#include "system/process.h"
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
 #define PICTURE_BYTES   ((size_t)64 << 20)
 #define LOCK_POLL_NS    100000
 #define PRUNE_EVERY     64
-#define LAST_THREAD_POLL_NS (20 * UINT64_C(1000000))
 /* V8 is asked for readings this long before a summary, so that they are there when it is made. */
 #define READING_LEAD_NS (200 * UINT64_C(1000000))
 
 static _Atomic int lock;
 static _Atomic int running;
 static _Atomic int stop_wanted;
-/* Main is on its way out by pthread_exit: look often whether anybody else is left. */
-static _Atomic int main_thread_ends;
+static _Atomic int thread_id;
 static pthread_t thread;
 static _Atomic uint32_t requested;      /* enum ls_collector_request, the strongest wins */
 static _Atomic uint32_t requests_made;  /* number of the last request */
@@ -195,11 +192,6 @@ static uint64_t reading_lead_ns(void)
     return quarter < READING_LEAD_NS ? quarter : READING_LEAD_NS;
 }
 
-static uint64_t sooner(uint64_t first, uint64_t second)
-{
-    return first < second ? first : second;
-}
-
 static void do_what_is_due(void)
 {
     uint64_t now_ns = ls_clock_monotonic_ns();
@@ -238,43 +230,17 @@ static void leave_descriptors(void)
         ls_notes_descriptors_are_own();
 }
 
-/*
- * The host's threads have all ended, by pthread_exit in main and after: without us the last of them
- * would have ended the process with exit(0). To return from the last thread does just that.
- */
-static bool is_last_thread(void)
-{
-    return ls_process_main_thread_ended() && !ls_process_has_other_threads(ls_sys_gettid());
-}
-
-static void end_with_host(void)
-{
-    sigset_t none;
-
-    summarise(true);
-    ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
 static void *collect(void *unused)
 {
     (void)unused;
     ls_sys_call6(SYS_prctl, PR_SET_NAME, (long)"leakshim", 0, 0, 0, 0);
+    ls_store_relaxed(&thread_id, ls_sys_gettid());
     leave_descriptors();
     while (!ls_load_acquire(&stop_wanted)) { /* K3 pairs with K4 */
         uint32_t seen_wakes = ls_load_acquire(&ls_ledger.wake_word); /* W2 pairs with W1 */
-        uint64_t next_ns;
-
-        if (is_last_thread()) {
-            end_with_host();
-            return NULL;
-        }
         do_what_is_due();
-        next_ns = readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns();
-        if (ls_load_relaxed(&main_thread_ends))
-            next_ns = sooner(next_ns, ls_clock_monotonic_ns() + LAST_THREAD_POLL_NS);
-        wait_until(next_ns, seen_wakes);
+        wait_until(readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns(),
+                   seen_wakes);
     }
     return NULL;
 }
@@ -330,10 +296,9 @@ bool ls_collector_pause(void)
     return true;
 }
 
-void ls_collector_main_thread_ends(void)
+int ls_collector_thread(void)
 {
-    ls_store_relaxed(&main_thread_ends, 1);
-    wake();
+    return ls_load_relaxed(&thread_id);
 }
 
 static void raise_request(uint32_t kind)

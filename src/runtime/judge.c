@@ -205,6 +205,8 @@ void ls_judge(uint64_t now_ns, struct ls_judgement *judgement)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
+        if (site->tally.live_bytes > site->peak_live_bytes)
+            site->peak_live_bytes = site->tally.live_bytes;
         if (site->resource != LS_RESOURCE_JS) /* these have points of their own making */
             ls_judge_remember(site, now_s);
         judge_site(site, judgement->rss_bytes, tested);

@@ -9,6 +9,7 @@
  *   picture.c    gathers a snapshot for the writers
  *   names.c      function names of native frames
  *   fork.c       what happens around fork
+ *   last_thread.c  the end of a host whose main thread has ended before others
  *   api.c        the public functions
  */
 #ifndef LS_RUNTIME_RUNTIME_H
@@ -52,6 +53,8 @@ extern struct ls_runtime ls_runtime;
 
 /* True in the process that was set up, false in a vfork child and in a raw clone of it. */
 bool ls_runtime_owns_process(void);
+/* A short helper program leaves nothing behind when it ends, unless every block counts. */
+bool ls_runtime_leaves_a_run(void);
 
 /* --- start.c --- */
 /* Everything that makes tracking run; idempotent. 0 or -errno. */
@@ -72,13 +75,18 @@ int ls_collector_request(enum ls_collector_request request, uint64_t timeout_ns)
 /* Ends the thread and waits for it, for calls that a process with more than one thread is refused;
  * ls_collector_start brings it back. False when there was none. */
 bool ls_collector_pause(void);
-/* The main thread has called pthread_exit. */
-void ls_collector_main_thread_ends(void);
+/* Kernel thread id of the collector. */
+int ls_collector_thread(void);
 /* The ledger as of now, for readers on other threads; bounded wait, false when it was not had. */
 bool ls_collector_lock(uint64_t timeout_ns);
 void ls_collector_unlock(void);
 /* In a forked child: no thread, no request, lock as the child holds it. */
 void ls_collector_after_fork(void);
+
+/* --- last_thread.c --- */
+/* On the main thread, when it has called pthread_exit: sees to it that the process ends when the
+ * host's other threads have ended. */
+void ls_last_thread_watch(void);
 
 /* --- judge.c --- */
 struct ls_judgement {

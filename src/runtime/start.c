@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
+#include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
 #include "ledger/ledger.h"
@@ -119,14 +120,16 @@ static void refresh_modules(void)
     ls_modules_refresh(&ls_ledger.modules, ls_clock_monotonic_ns());
 }
 
+bool ls_runtime_leaves_a_run(void)
+{
+    return ls_runtime.sequence > 0 || ls_runtime.options.mode == LS_MODE_EXACT;
+}
+
 static void write_last_word(void)
 {
     int saved_errno = errno;
 
-    if (!ls_runtime_owns_process())
-        return;
-    /* A short helper program leaves nothing behind, unless every block counts. */
-    if (ls_runtime.sequence == 0 && ls_runtime.options.mode != LS_MODE_EXACT)
+    if (!ls_runtime_owns_process() || !ls_runtime_leaves_a_run())
         return;
     refresh_modules();
     ls_collector_request(LS_REQUEST_FINAL, LAST_WORD_NS);
@@ -136,8 +139,8 @@ static void write_last_word(void)
 /* Main that returns ends the process; main that comes here has called pthread_exit. */
 static void thread_ends(int thread)
 {
-    if (thread == ls_runtime.pid)
-        ls_collector_main_thread_ends();
+    if (thread == ls_runtime.pid && ls_runtime_owns_process())
+        ls_last_thread_watch();
 }
 
 static void before_alone(void)
@@ -194,6 +197,8 @@ int ls_runtime_activate(void)
         if (status == 0) {
             start_optional_parts();
             refresh_modules();
+            /* Main has a record from now on, so that its end is noticed. */
+            ls_thread_current();
             ls_runtime.watched_since_ns = ls_clock_monotonic_ns();
             status = ls_collector_start();
         }

@@ -48,6 +48,7 @@ struct range_arena {
     struct ls_memory_range *range;
     _Atomic size_t used; /* bytes of the range handed to jemalloc so far; never shrinks, because
                             jemalloc keeps what it gives back and uses it again */
+    _Atomic size_t allowed; /* no extent ends beyond it */
     unsigned index;
 };
 
@@ -80,7 +81,7 @@ static void *take_extent(struct extent_hooks *hooks, void *wanted, size_t size, 
     do {
         start = (self->range->base + used + alignment - 1) & ~(uintptr_t)(alignment - 1);
         end = start - self->range->base + size;
-        if (end > ls_load_relaxed(&self->range->size) || end < size)
+        if (end > ls_load_relaxed(&self->allowed) || end < size)
             return NULL;
         /* Relaxed: the counter only hands out disjoint stretches, nothing is read through it. */
     } while (!ls_compare_exchange_relaxed(&self->used, &used, end));
@@ -174,26 +175,45 @@ static int reserve_range(struct ls_memory_range *range)
 
 /* The part no extent has been taken from goes back. An extent that is being taken at this moment may
  * find its mprotect refused; jemalloc then has no memory, and the block is not tracked. */
-static void shrink_range(struct range_arena *arena, size_t spare)
+static void shrink_range(struct range_arena *arena, uint64_t limit_bytes)
 {
     size_t size = ls_load_relaxed(&arena->range->size);
-    size_t kept = ls_load_relaxed(&arena->used) + spare;
+    size_t kept = ls_load_relaxed(&arena->used) + limit_bytes / LIMITED_SHARE;
 
     kept = (kept + LEAST_RANGE - 1) & ~(LEAST_RANGE - 1);
     if (kept >= size)
         return;
+    ls_store_relaxed(&arena->allowed, kept);
     /* First the size: what the kernel maps there next is the host's. */
     ls_store_relaxed(&arena->range->size, kept);
     ls_sys_munmap((void *)(arena->range->base + kept), size - kept);
 }
 
-void ls_memory_limit_addresses(uint64_t limit_bytes)
+/* The range stays as large as it is, but no more is used of it than now and a share of the rest. */
+static void freeze_range(struct range_arena *arena, uint64_t spare_bytes)
 {
+    size_t allowed = ls_load_relaxed(&arena->used) + spare_bytes / LIMITED_SHARE;
+
+    if (allowed < ls_load_relaxed(&arena->allowed))
+        ls_store_relaxed(&arena->allowed, allowed);
+}
+
+/*
+ * A limit below what the process has mapped was meant without our reservation: that goes back. One
+ * above it was reckoned from a size that has it in, so to give it back would grant the host more
+ * than it means to have: the reservation stays, and is not used to get round the limit.
+ */
+void ls_memory_limit_addresses(uint64_t limit_bytes, uint64_t mapped_bytes)
+{
+    void (*adapt)(struct range_arena *, uint64_t) =
+        limit_bytes > mapped_bytes ? freeze_range : shrink_range;
+    uint64_t bytes = limit_bytes > mapped_bytes ? limit_bytes - mapped_bytes : limit_bytes;
+
     if (!started)
         return;
-    shrink_range(&tracked_arena, limit_bytes / LIMITED_SHARE);
+    adapt(&tracked_arena, bytes);
     if (ls_load_relaxed(&ls_memory_host_range.size) != 0)
-        shrink_range(&host_arena, limit_bytes / LIMITED_SHARE);
+        adapt(&host_arena, bytes);
 }
 
 static int create_arena(struct range_arena *arena, struct ls_memory_range *range)
@@ -209,6 +229,7 @@ static int create_arena(struct range_arena *arena, struct ls_memory_range *range
     arena->range = range;
     range->base = reserved.base;
     ls_store_relaxed(&range->size, reserved.size);
+    ls_store_relaxed(&arena->allowed, reserved.size);
     status = lsje_mallctl("arenas.create", &arena->index, &length, &hooks, sizeof(hooks));
     if (status != 0) {
         ls_store_relaxed(&range->size, 0);

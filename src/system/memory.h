@@ -50,9 +50,9 @@ LS_INLINE bool ls_memory_is_host(const void *block)
  */
 int ls_memory_start(bool serve_host);
 
-/* The host is about to limit its address space (RLIMIT_AS) to this: gives back what is reserved and
- * not used, but for a small share. */
-void ls_memory_limit_addresses(uint64_t limit_bytes);
+/* The host is about to limit its address space (RLIMIT_AS) while it has `mapped_bytes` mapped, our
+ * reservation included: sees to it that the limit means to the host what it would without us. */
+void ls_memory_limit_addresses(uint64_t limit_bytes, uint64_t mapped_bytes);
 
 /* Own memory: zeroed; NULL when the cap is reached or the machine is out of memory. */
 void *ls_memory_own_allocate(size_t size);

@@ -232,13 +232,11 @@ struct directory_entry { /* linux_dirent64 of getdents64(2) */
     char name[];
 };
 
-static bool is_running_thread(const char *name, int except)
+static bool is_running_thread(const char *name)
 {
     char path[64];
     struct ls_text text;
 
-    if (name[0] < '0' || name[0] > '9' || parse_number(name, NULL) == (uint64_t)except)
-        return false;
     ls_text_init(&text, path, sizeof(path));
     ls_text_string(&text, "/proc/self/task/");
     ls_text_string(&text, name);
@@ -247,7 +245,15 @@ static bool is_running_thread(const char *name, int except)
     return !has_ended(state_in(path)) && state_in(path) != 0;
 }
 
-bool ls_process_has_other_threads(int thread)
+static bool is_other_thread(const char *name, int first, int second)
+{
+    uint64_t thread = parse_number(name, NULL);
+
+    return name[0] >= '0' && name[0] <= '9' && thread != (uint64_t)first &&
+           thread != (uint64_t)second && is_running_thread(name);
+}
+
+bool ls_process_has_other_threads(int first, int second)
 {
     _Alignas(struct directory_entry) char entries[2048];
     long fd = ls_sys_openat(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -258,7 +264,7 @@ bool ls_process_has_other_threads(int thread)
         for (long at = 0; at < length && !found;) {
             const struct directory_entry *entry = (const void *)(entries + at);
 
-            found = is_running_thread(entry->name, thread);
+            found = is_other_thread(entry->name, first, second);
             at += entry->length;
         }
     }

@@ -34,7 +34,7 @@ void ls_process_command(char *command, size_t capacity);
 
 /* The thread the process began with has ended while others go on. */
 bool ls_process_main_thread_ended(void);
-/* Any thread but this one that has not ended. True when it cannot be known. */
-bool ls_process_has_other_threads(int thread);
+/* Any thread but these two that has not ended. True when it cannot be known. */
+bool ls_process_has_other_threads(int first, int second);
 
 #endif

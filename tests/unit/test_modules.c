@@ -1,0 +1,155 @@
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/atomic.h"
+#include "ledger/modules.h"
+#include "system/memory.h"
+
+static struct ls_modules modules;
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&modules, 0, sizeof(modules));
+    ls_memory_own_set_cap(SIZE_MAX);
+    return ls_memory_start(false);
+}
+
+static void somewhere_in_the_program(void)
+{
+}
+
+static uintptr_t address_of_strlen(void)
+{
+    size_t (*function)(const char *) = strlen;
+
+    return (uintptr_t)function;
+}
+
+static void the_program_and_libc_are_known_by_their_code(void **state)
+{
+    const struct ls_module *program;
+    const struct ls_module *libc;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    program = ls_modules_find(&modules, (uintptr_t)somewhere_in_the_program, 500);
+    libc = ls_modules_find(&modules, address_of_strlen(), 500);
+    assert_non_null(program);
+    assert_true(program->is_main);
+    assert_true(program->is_own); /* the test is linked with the ledger */
+    assert_false(program->is_runtime);
+    assert_int_equal(program->path[0], '/');
+    assert_non_null(strstr(program->path, "test_modules"));
+    assert_int_equal(program->loaded_ns, 0);
+    assert_non_null(libc);
+    assert_false(libc->is_main);
+    assert_true(libc->is_runtime || libc->is_own /* a sanitizer's strlen */);
+}
+
+static void code_without_a_file_has_no_module(void **state)
+{
+    int on_the_stack = 0;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    assert_null(ls_modules_find(&modules, (uintptr_t)&on_the_stack, 500));
+    assert_null(ls_modules_find(&modules, 0, 500));
+    assert_null(ls_modules_find(&modules, UINTPTR_MAX, 500));
+}
+
+static void a_refresh_without_news_adds_nothing(void **state)
+{
+    uint32_t count;
+    size_t bytes;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    count = ls_load_relaxed(&modules.count);
+    bytes = ls_memory_own_bytes();
+    assert_true(count >= 3);
+    assert_int_equal(ls_modules_refresh(&modules, 200), 0);
+    assert_int_equal(ls_load_relaxed(&modules.count), count);
+    assert_int_equal(ls_memory_own_bytes(), bytes);
+}
+
+static void build_ids_are_lower_case_hexadecimal(void **state)
+{
+    bool any = false;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    for (uint32_t i = 0; i < ls_load_relaxed(&modules.count); i++) {
+        const char *id = modules.entries[i]->build_id;
+
+        any = any || strlen(id) == LS_BUILD_ID_CHARS - 1;
+        assert_int_equal(strspn(id, "0123456789abcdef"), strlen(id));
+    }
+    assert_true(any);
+}
+
+static void a_counter_is_given_to_the_module_of_its_time(void **state)
+{
+    struct ls_module *first;
+    struct ls_module second;
+    uintptr_t pc = (uintptr_t)somewhere_in_the_program;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    first = (struct ls_module *)ls_modules_find(&modules, pc, 500);
+    /* The first goes at 1000 and another is loaded at its place at 2000. */
+    ls_store_relaxed(&first->unloaded_ns, 1000);
+    memcpy(&second, first, sizeof(second));
+    second.loaded_ns = 2000;
+    ls_store_relaxed(&second.unloaded_ns, UINT64_MAX);
+    modules.entries[ls_load_relaxed(&modules.count)] = &second;
+    ls_add_relaxed(&modules.count, 1);
+    assert_ptr_equal(ls_modules_find(&modules, pc, 999), first);
+    assert_ptr_equal(ls_modules_find(&modules, pc, 2000), &second);
+    /* Between two refreshes: better the newest than none. */
+    assert_ptr_equal(ls_modules_find(&modules, pc, 1500), &second);
+}
+
+static void a_module_there_was_no_memory_for_is_found_later(void **state)
+{
+    (void)state;
+    /* Enough for the scan itself, which holds a path and a flag for every module, and little more. */
+    ls_memory_own_set_cap(ls_memory_own_bytes() + PATH_MAX + LS_MODULES_MAX + 256);
+    assert_int_not_equal(ls_modules_refresh(&modules, 100), 0);
+    ls_memory_own_set_cap(SIZE_MAX);
+    assert_int_equal(ls_modules_refresh(&modules, 200), 0);
+    assert_non_null(ls_modules_find(&modules, (uintptr_t)somewhere_in_the_program, 500));
+    assert_non_null(ls_modules_find(&modules, address_of_strlen(), 500));
+}
+
+static void who_comes_second_is_turned_away(void **state)
+{
+    (void)state;
+    ls_store_relaxed(&modules.updating, 1);
+    assert_int_equal(ls_modules_refresh(&modules, 100), -EAGAIN);
+    ls_store_relaxed(&modules.updating, 0);
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_program_and_libc_are_known_by_their_code, begin),
+        cmocka_unit_test_setup(code_without_a_file_has_no_module, begin),
+        cmocka_unit_test_setup(a_refresh_without_news_adds_nothing, begin),
+        cmocka_unit_test_setup(build_ids_are_lower_case_hexadecimal, begin),
+        cmocka_unit_test_setup(a_counter_is_given_to_the_module_of_its_time, begin),
+        cmocka_unit_test_setup(a_module_there_was_no_memory_for_is_found_later, begin),
+        cmocka_unit_test_setup(who_comes_second_is_turned_away, begin),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
