@@ -301,6 +301,10 @@ bool ls_heap_resize(void *block, size_t size, void **resized)
         ls_add_relaxed(&ls_ledger.lost_releases, 1);
         return true;
     }
+    if (LS_UNLIKELY(tag.stack == FREED_STACK)) { /* as in ls_heap_free */
+        *resized = ls_real.realloc(block, size);
+        return *resized != NULL;
+    }
     if (size < ls_hot.countdown)
         ls_hot.countdown -= size;
     else

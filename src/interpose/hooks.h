@@ -40,7 +40,7 @@ struct ls_hook_targets {
     /* A module is about to be unloaded. */
     void (*before_unload)(void);
     /* An event-loop thread is about to wait: no JavaScript is running. */
-    void (*safe_point)(void);
+    void (*safe_point)(int loop);
 };
 
 /* Not atomic: written once by the constructor, before the host has threads, or under start=off by

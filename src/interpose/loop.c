@@ -12,22 +12,22 @@ LS_EXPORT int epoll_wait(int fd, struct epoll_event *events, int capacity, int t
 LS_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int capacity, int timeout,
                           const sigset_t *mask);
 
-LS_INLINE void reach_safe_point(void)
+LS_INLINE void reach_safe_point(int loop)
 {
-    void (*safe_point)(void) = ls_hook_targets.safe_point;
+    void (*safe_point)(int) = ls_hook_targets.safe_point;
 
     if (safe_point != NULL)
-        safe_point();
+        safe_point(loop);
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int capacity, int timeout)
 {
-    reach_safe_point();
+    reach_safe_point(fd);
     return LS_REAL(epoll_wait)(fd, events, capacity, timeout);
 }
 
 int epoll_pwait(int fd, struct epoll_event *events, int capacity, int timeout, const sigset_t *mask)
 {
-    reach_safe_point();
+    reach_safe_point(fd);
     return LS_REAL(epoll_pwait)(fd, events, capacity, timeout, mask);
 }

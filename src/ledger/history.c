@@ -2,15 +2,7 @@
 
 #include <string.h>
 
-static struct ls_history_point merged(struct ls_history_point older, struct ls_history_point newer)
-{
-    struct ls_history_point lower = newer.live_bytes < older.live_bytes ? newer : older;
-
-    lower.time_s = newer.time_s;
-    return lower;
-}
-
-/* The pair (i, i + 1) to merge: the one whose span is shortest relative to its age. */
+/* The pair (i, i + 1) of which one goes: the one whose span is shortest relative to its age. */
 static size_t pair_to_merge(const struct ls_history *history)
 {
     const struct ls_history_point *points = history->points;
@@ -37,24 +29,12 @@ void ls_history_add(struct ls_history *history, struct ls_history_point point)
         return;
     if (history->count == LS_HISTORY_POINTS) {
         size_t pair = pair_to_merge(history);
+        size_t higher = pair + (history->points[pair + 1].live_bytes >
+                                history->points[pair].live_bytes);
 
-        history->points[pair] = merged(history->points[pair], history->points[pair + 1]);
-        memmove(&history->points[pair + 1], &history->points[pair + 2],
-                (LS_HISTORY_POINTS - pair - 2) * sizeof(history->points[0]));
+        memmove(&history->points[higher], &history->points[higher + 1],
+                (LS_HISTORY_POINTS - higher - 1) * sizeof(history->points[0]));
         history->count--;
     }
     history->points[history->count++] = point;
-}
-
-void ls_history_lower_last(struct ls_history *history, struct ls_history_point point)
-{
-    struct ls_history_point *last;
-
-    if (history->count == 0) {
-        ls_history_add(history, point);
-        return;
-    }
-    last = &history->points[history->count - 1];
-    if (point.time_s >= last->time_s)
-        *last = merged(*last, point);
 }

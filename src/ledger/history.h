@@ -1,11 +1,11 @@
 /*
  * The past of one site in constant memory, whatever the length of the run.
  *
- * A point is the reading with the least live bytes in the span of time it stands for: the window
- * minimum, which garbage collection and batches cannot raise. The newest LS_HISTORY_RECENT points
- * keep the resolution of the interval. When all places are taken, the two neighbours among the
- * older ones whose joint span is shortest for their age become one, so that resolution falls off in
- * proportion to age: a leak over minutes and one over days are both seen
+ * Every point is a reading that was made, the one with the least live bytes of the span of time it
+ * stands for: the window minimum, which garbage collection and batches cannot raise. The newest
+ * LS_HISTORY_RECENT points keep the resolution of the interval. When all places are taken, of the
+ * two older neighbours whose joint span is shortest for their age the higher one goes, so that
+ * resolution falls off in proportion to age: a leak over minutes and one over days are both seen
  * (docs/decisions/0002-history-by-age.md).
  *
  * Pure data, one owner (the collector).
@@ -22,7 +22,7 @@
 /* Figures in single precision: seven digits are finer than any sampled one, and the points are most
  * of what a site costs. Times in double: a year at ten readings a second must stay in order. */
 struct ls_history_point {
-    double time_s; /* end of the span; spans follow each other from 0 on */
+    double time_s; /* of the reading */
     float live_bytes;
     float live_count;
     float error_bytes;
@@ -35,8 +35,5 @@ struct ls_history {
 
 /* `time_s` must not decrease from call to call; one that does is ignored. */
 void ls_history_add(struct ls_history *history, struct ls_history_point point);
-/* The new reading replaces the last point if it is lower, else extends its span: for readings that
- * come between two intervals. Adds a first point to an empty history. */
-void ls_history_lower_last(struct ls_history *history, struct ls_history_point point);
 
 #endif

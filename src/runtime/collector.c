@@ -27,6 +27,8 @@
 #define PICTURE_BYTES   ((size_t)64 << 20)
 #define LOCK_POLL_NS    100000
 #define PRUNE_EVERY     64
+/* Before as many summaries nothing is expected to be known. */
+#define UNJUDGED_SUMMARIES 5
 /* V8 is asked for readings this long before a summary, so that they are there when it is made. */
 #define READING_LEAD_NS (200 * UINT64_C(1000000))
 
@@ -85,6 +87,19 @@ static void note_v8(void)
     said = note;
 }
 
+/* Why a program that visibly grows is still being learned. */
+static void note_unjudged(const struct ls_judgement *judgement)
+{
+    static const char line[] = "V8 has made too few major collections to tell growth of its heap from "
+                               "garbage; until then JavaScript sites are learning";
+
+    if (judgement->process.state == LS_PROCESS_LEARNING && judgement->learning_js_bytes > 0 &&
+        ls_runtime.sequence >= UNJUDGED_SUMMARIES)
+        ls_note(line);
+    else
+        ls_note_remove(line);
+}
+
 static const char *reason_of(int status)
 {
     switch (-status) {
@@ -139,6 +154,11 @@ static int summarise(bool final)
     uint64_t now_ns = ls_clock_monotonic_ns();
     int status;
 
+    if (final && ls_runtime.sequence > 0 && ls_runtime.options.mode != LS_MODE_EXACT) {
+        /* V8 has taken its heap down by now, and a service may have freed all it had. */
+        ls_picture_make_final(&picture_arena, &snapshot);
+        return write_files();
+    }
     /* Takes the loader's lock. A process that ends inside a constructor of a library holds it, so
      * the last summary does with the modules it knows. */
     if (!final)
@@ -149,7 +169,8 @@ static int summarise(bool final)
     ls_exact_settle();
     ls_ledger_settle_sites(stacks_known);
     ls_js_sites_update();
-    ls_judge(now_ns, &judgement);
+    ls_judge(now_ns, final, &judgement);
+    note_unjudged(&judgement);
     ls_arena_reset(&picture_arena);
     status = ls_picture_take(&picture_arena, &judgement, now_ns, final, &snapshot);
     ls_collector_unlock();

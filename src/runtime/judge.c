@@ -4,6 +4,9 @@
  */
 #include "runtime/runtime.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "ledger/ledger.h"
 #include "base/math.h"
 #include "system/clock.h"
@@ -12,7 +15,13 @@
 
 static struct ls_trend_verdict *verdicts[LS_SITE_CHUNKS_MAX];
 static struct ls_history resident_history;
+static struct ls_history v8_heap_history;
 static double last_judged_s;
+static struct ls_judgement last_judgement;
+
+/* JavaScript that cannot be judged yet and holds this share of what is resident keeps the process
+ * from being called clean. */
+#define UNJUDGED_SHARE 0.1
 
 static double seconds(uint64_t ns)
 {
@@ -98,7 +107,11 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
 {
     const struct ls_trend_verdict *verdict = ls_judge_site(site);
 
-    *tracked_bytes_per_s += verdict->growth_bytes_per_s;
+    /* V8's heap is taken as a whole: what it keeps for itself grows with it. */
+    if (site->resource != LS_RESOURCE_JS)
+        *tracked_bytes_per_s += verdict->growth_bytes_per_s;
+    else if (verdict->verdict == LS_VERDICT_LEARNING)
+        judgement->learning_js_bytes += site->tally.live_bytes;
     if (site->resource == LS_RESOURCE_HEAP)
         judgement->live_heap_bytes += site->tally.live_bytes;
     if (verdict->verdict != LS_VERDICT_RISING)
@@ -146,7 +159,54 @@ static void consider(const struct limit *limit, const struct ls_trend_process *p
     }
 }
 
-static void judge_process(const struct ls_process_memory *memory, double tracked_bytes_per_s,
+/* Slope of V8's committed heap; the newest points only, as its resident size is judged. */
+static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
+{
+    double times[LS_HISTORY_POINTS];
+    double values[LS_HISTORY_POINTS];
+    uint32_t count = v8_heap_history.count;
+
+    if (js->isolates == 0)
+        return 0;
+    ls_history_add(&v8_heap_history,
+                   (struct ls_history_point){now_s, (float)js->total_heap_bytes, 0, 0});
+    for (uint32_t i = 0; i < count; i++) {
+        times[i] = v8_heap_history.points[i].time_s;
+        values[i] = v8_heap_history.points[i].live_bytes;
+    }
+    return ls_trend_slope(times, values, count);
+}
+
+/* The option is what people set and what V8 stops at; the limit V8 tells has its young generation
+ * in, several times. 0 without the option. */
+static double old_space_option(const char *options)
+{
+    static const char *const names[] = {"--max-old-space-size=", "--max_old_space_size="};
+    double megabytes = 0;
+
+    for (size_t i = 0; options != NULL && i < 2; i++) {
+        const char *found = strstr(options, names[i]);
+
+        if (found == NULL)
+            continue;
+        for (found += strlen(names[i]); *found >= '0' && *found <= '9'; found++)
+            megabytes = megabytes * 10 + (*found - '0');
+        break;
+    }
+    return megabytes * 1024 * 1024;
+}
+
+static double js_heap_limit(const struct ls_js_totals *js)
+{
+    double limit = old_space_option(ls_runtime.command);
+
+    if (limit == 0)
+        limit = old_space_option(getenv("NODE_OPTIONS"));
+    return limit > 0 && limit < js->fullest_limit_bytes ? limit : js->fullest_limit_bytes;
+}
+
+static void judge_process(const struct ls_process_memory *memory, double now_s,
+                          double tracked_bytes_per_s,
                           struct ls_judgement *judgement)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
@@ -164,6 +224,7 @@ static void judge_process(const struct ls_process_memory *memory, double tracked
     struct ls_trend_process_verdict best;
 
     ls_js_sites_totals(&js);
+    process.tracked_bytes_per_s += v8_heap_growth(&js, now_s);
     judgement->v8_heap_bytes = js.isolates > 0 ? js.total_heap_bytes : -1;
     ls_trend_judge_process(&process, &best);
     consider(&(struct limit){(double)ls_process_cgroup_limit(), judgement->rss_bytes, "cgroup",
@@ -173,9 +234,12 @@ static void judge_process(const struct ls_process_memory *memory, double tracked
                              "rlimit", false},
              &process, judgement, &best);
     if (js.isolates > 0)
-        consider(&(struct limit){js.fullest_limit_bytes, js.fullest_used_bytes, "v8", true},
+        consider(&(struct limit){js_heap_limit(&js), js.fullest_used_bytes, "v8", true},
                  &process, judgement, &best);
     judgement->process = best;
+    if (best.state != LS_PROCESS_LEAKING &&
+        judgement->learning_js_bytes > UNJUDGED_SHARE * judgement->rss_bytes)
+        judgement->process.state = LS_PROCESS_LEARNING;
 }
 
 /* The correction for many tests counts the sites that could be found rising. At least 1. */
@@ -188,13 +252,17 @@ static unsigned live_sites(void)
     return count > 0 ? count : 1;
 }
 
-void ls_judge(uint64_t now_ns, struct ls_judgement *judgement)
+void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 {
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
     double tracked_bytes_per_s = 0;
     struct ls_process_memory memory;
     unsigned tested;
 
+    if (final && last_judged_s > 0) {
+        *judgement = last_judgement;
+        return;
+    }
     *judgement = (struct ls_judgement){.limit_source = "none", .v8_heap_bytes = -1};
     ls_process_read_memory(&memory);
     judgement->rss_bytes = (double)memory.resident_bytes;
@@ -212,13 +280,15 @@ void ls_judge(uint64_t now_ns, struct ls_judgement *judgement)
         judge_site(site, judgement->rss_bytes, tested);
         add_up(site, judgement, &tracked_bytes_per_s);
     }
-    judge_process(&memory, tracked_bytes_per_s, judgement);
+    judge_process(&memory, now_s, tracked_bytes_per_s, judgement);
     last_judged_s = now_s;
+    last_judgement = *judgement;
 }
 
 void ls_judge_after_fork(void)
 {
     resident_history.count = 0;
+    v8_heap_history.count = 0;
     last_judged_s = 0;
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);

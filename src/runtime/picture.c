@@ -295,6 +295,17 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     return status != 0 ? status : copy_modules(arena, snapshot);
 }
 
+/* Of a path below the directory the process was started in, the part nobody needs to read. */
+static size_t length_of_working_directory(const char *path)
+{
+    size_t length = strlen(ls_runtime.working_directory);
+
+    return length > 1 && strncmp(path, ls_runtime.working_directory, length) == 0 &&
+                   path[length] == '/'
+               ? length + 1
+               : 0;
+}
+
 static const char *location_of(struct ls_arena *arena, const struct ls_snapshot_frame *frame)
 {
     char buffer[1024];
@@ -302,7 +313,7 @@ static const char *location_of(struct ls_arena *arena, const struct ls_snapshot_
 
     ls_text_init(&text, buffer, sizeof(buffer));
     if (frame->file[0] != '\0') {
-        ls_text_string(&text, frame->file);
+        ls_text_string(&text, frame->file + length_of_working_directory(frame->file));
         ls_text_char(&text, ':');
         ls_text_unsigned(&text, frame->line);
     } else if (frame->module[0] != '\0') {
@@ -315,11 +326,30 @@ static const char *location_of(struct ls_arena *arena, const struct ls_snapshot_
     return ls_arena_copy(arena, buffer, text.length);
 }
 
-void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot)
+static void write_message(struct ls_arena *arena, struct ls_snapshot *snapshot)
 {
     char buffer[1024];
     struct ls_text text;
 
+    ls_text_init(&text, buffer, sizeof(buffer));
+    ls_report_message(snapshot, &text);
+    snapshot->verdict.message = ls_arena_copy(arena, buffer, text.length);
+}
+
+void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot)
+{
+    double now = (double)ls_clock_ns(CLOCK_REALTIME) * 1e-9;
+
+    snapshot->final = true;
+    snapshot->sequence = ls_runtime.sequence + 1;
+    snapshot->written_at = now;
+    snapshot->process.uptime_s = now - ls_runtime.started_at;
+    describe_health(snapshot);
+    write_message(arena, snapshot);
+}
+
+void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot)
+{
     ls_names_resolve(snapshot);
     for (size_t i = 0; i < snapshot->site_count; i++) {
         struct ls_snapshot_site *site = (struct ls_snapshot_site *)&snapshot->sites[i];
@@ -332,7 +362,5 @@ void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot)
         site->function = frame->function;
         site->location = location_of(arena, frame);
     }
-    ls_text_init(&text, buffer, sizeof(buffer));
-    ls_report_message(snapshot, &text);
-    snapshot->verdict.message = ls_arena_copy(arena, buffer, text.length);
+    write_message(arena, snapshot);
 }

@@ -44,6 +44,7 @@ struct ls_runtime {
     bool degraded;
     char program[256];
     char command[4096];
+    char working_directory[4096]; /* at the start; "" when it has no name */
     struct ls_run_directory run;
     /* Zero in a forked copy that did not pass through our fork handlers (raw clone). */
     volatile uint32_t *fork_marker;
@@ -100,10 +101,13 @@ struct ls_judgement {
     double file_bytes;
     double live_heap_bytes;
     double v8_heap_bytes; /* -1: no isolate read */
+    double learning_js_bytes; /* held by JavaScript sites that cannot be judged yet */
 };
 
-/* Adds this moment to every history and judges. Under the collector's lock. */
-void ls_judge(uint64_t now_ns, struct ls_judgement *judgement);
+/* Adds this moment to every history and judges. A final one, of a process that is ending, adds nothing
+ * and keeps the verdicts of the last interval: what a program frees as it ends says nothing about
+ * growth. Under the collector's lock. */
+void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement);
 /* Adds what the site's tally holds to its history. */
 void ls_judge_remember(struct ls_site *site, double now_s);
 /* The verdict of one site as of the last ls_judge. */
@@ -142,6 +146,9 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
                     bool final, struct ls_snapshot *snapshot);
 /* What needs names: functions, locations, the message. Without the lock. */
 void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot);
+
+/* Makes a picture of the last interval the final one: its figures stay, its time moves on. */
+void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot);
 
 /* --- names.c --- */
 /* Fills in `function` of all native frames of the snapshot. Reads ELF files. */

@@ -246,6 +246,8 @@ static __attribute__((constructor)) void start(void)
         return;
     }
     ls_process_command(ls_runtime.command, sizeof(ls_runtime.command));
+    ls_process_working_directory(ls_runtime.working_directory,
+                                 sizeof(ls_runtime.working_directory));
     ls_runtime.started_at = ls_process_started_at();
     ls_runtime_describe_directory(&directory);
     ls_run_directory_init(&ls_runtime.run, &directory);

@@ -14,8 +14,11 @@
 
 int ls_arena_init(struct ls_arena *arena, size_t size)
 {
-    void *base = ls_memory_own_map(size, 0);
+    void *base;
 
+    /* Charges, and what a reset gives back, are counted in whole steps. */
+    size = (size + CHARGE_STEP - 1) & ~(CHARGE_STEP - 1);
+    base = ls_memory_own_map(size, 0);
     if (base == NULL)
         return -ENOMEM;
     *arena = (struct ls_arena){.base = base, .size = size};

@@ -26,7 +26,8 @@ static uint64_t parse_number(const char *text, const char **end)
     return value;
 }
 
-/* The number behind "Name:" in /proc/self/status, given there in KiB. */
+/* The number behind "Name:" in /proc/self/status, given there in KiB. With the line's start in the
+ * name: the first line is the thread's name, which may be anything but holds no newline. */
 static uint64_t status_bytes(const char *status, const char *name)
 {
     const char *line = strstr(status, name);
@@ -42,10 +43,10 @@ int ls_process_read_memory(struct ls_process_memory *memory)
     *memory = (struct ls_process_memory){0};
     if (length < 0)
         return (int)length;
-    memory->resident_bytes = status_bytes(status, "VmRSS:");
+    memory->resident_bytes = status_bytes(status, "\nVmRSS:");
     memory->resident_file_bytes =
-        status_bytes(status, "RssFile:") + status_bytes(status, "RssShmem:");
-    memory->virtual_bytes = status_bytes(status, "VmSize:");
+        status_bytes(status, "\nRssFile:") + status_bytes(status, "\nRssShmem:");
+    memory->virtual_bytes = status_bytes(status, "\nVmSize:");
     return 0;
 }
 
@@ -200,6 +201,13 @@ void ls_process_command(char *command, size_t capacity)
         if (command[i] == '\0')
             command[i] = ' ';
     }
+}
+
+void ls_process_working_directory(char *path, size_t capacity)
+{
+    long length = ls_sys_readlinkat(AT_FDCWD, "/proc/self/cwd", path, capacity - 1);
+
+    path[length > 0 ? length : 0] = '\0';
 }
 
 /* The state letter behind the name in a stat file; 0 when it cannot be read. */

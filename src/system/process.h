@@ -32,6 +32,9 @@ void ls_process_program(char *name, size_t capacity);
 void ls_process_command(char *command, size_t capacity);
 
 
+/* Absolute path; "" when it cannot be known. */
+void ls_process_working_directory(char *path, size_t capacity);
+
 /* The thread the process began with has ended while others go on. */
 bool ls_process_main_thread_ended(void);
 /* Any thread but these two that has not ended. True when it cannot be known. */

@@ -48,6 +48,7 @@ struct ls_v8_isolate {
     struct ls_js_reading *_Atomic mailbox[LS_V8_MAILBOX];
 
     /* The isolate's thread only, from here on. */
+    int loop; /* epoll descriptor of the environment's own event loop */
     uint64_t number;
     uint64_t posted;
     enum ls_v8_sampler sampler;

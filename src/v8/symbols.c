@@ -46,6 +46,8 @@ static const struct wanted wanted_symbols[] = {
     WANTED(sampling_profile, "_ZN2v812HeapProfiler20GetAllocationProfileEv"),
     WANTED(node_environment, "_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE"),
     WANTED(node_add_cleanup_hook, "_ZN4node25AddEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_"),
+    WANTED(node_event_loop, "_ZN4node19GetCurrentEventLoopEPN2v87IsolateE"),
+    WANTED(loop_descriptor, "uv_backend_fd"),
     OPTIONAL(write_utf8, "_ZNK2v86String9WriteUtf8EPNS_7IsolateEPciPii"),
     OPTIONAL(write_utf8_v2, "_ZNK2v86String11WriteUtf8V2EPNS_7IsolateEPcmiPm"),
 };

@@ -46,6 +46,8 @@ struct ls_v8_symbols {
     void *(*sampling_profile)(void *profiler);
     void *(*node_environment)(void *context);
     void (*node_add_cleanup_hook)(void *isolate, void (*hook)(void *), void *data);
+    void *(*node_event_loop)(void *isolate);
+    int (*loop_descriptor)(const void *loop);
     /* One of the two, never both null. */
     int (*write_utf8)(const void *string, void *isolate, char *buffer, int length, int *characters,
                       int options);

@@ -141,15 +141,23 @@ static bool has_environment(void *isolate)
     return found;
 }
 
-static struct ls_v8_isolate *begin(void *isolate, uint64_t now)
+static bool is_own_loop(void *isolate, int loop)
+{
+    const void *own = symbols.node_event_loop(isolate);
+
+    return own && symbols.loop_descriptor(own) == loop;
+}
+
+static struct ls_v8_isolate *begin(void *isolate, int loop, uint64_t now)
 {
     struct ls_v8_isolate *record;
 
-    if (!has_environment(isolate))
+    if (!has_environment(isolate) || !is_own_loop(isolate, loop))
         return NULL;
     record = ls_v8_isolate_claim(isolate);
     if (!record)
         return NULL;
+    record->loop = loop;
     start_sampler(record, isolate, now);
     symbols.node_add_cleanup_hook(isolate, environment_ends, record);
     symbols.add_gc_epilogue(isolate, count_major_gc, record, LS_V8_GC_MARK_SWEEP_COMPACT);
@@ -237,17 +245,17 @@ static bool attend(struct ls_v8_isolate *record, void *isolate, uint64_t wanted,
     return !record->major_gc_pending;
 }
 
-static struct ls_v8_isolate *record_of(void *isolate, uint64_t now)
+static struct ls_v8_isolate *record_of(void *isolate, int loop, uint64_t now)
 {
     if (thread_record && ls_load_relaxed(&thread_record->isolate) == isolate)
         return thread_record;
     thread_record = ls_v8_isolate_find(isolate);
     if (!thread_record)
-        thread_record = begin(isolate, now);
+        thread_record = begin(isolate, loop, now);
     return thread_record;
 }
 
-static LS_COLD void attend_thread(uint64_t wanted)
+static LS_COLD void attend_thread(uint64_t wanted, int loop)
 {
     void *isolate;
     struct ls_v8_isolate *record;
@@ -263,12 +271,16 @@ static LS_COLD void attend_thread(uint64_t wanted)
         return;
     }
     now = now_ns();
-    record = record_of(isolate, now);
+    record = record_of(isolate, loop, now);
+    /* Loops that Node runs inside others (spawnSync; the tracing agent's, when V8's platform is
+     * already gone at process.exit) are no safe points. */
+    if (record && record->loop != loop)
+        return;
     if (!record || attend(record, isolate, wanted, now))
         seen_requests = wanted;
 }
 
-void ls_v8_safe_point(void)
+void ls_v8_safe_point(int loop)
 {
     uint64_t wanted = ls_load_relaxed(&requests);
 
@@ -278,7 +290,7 @@ void ls_v8_safe_point(void)
     int saved_errno = errno;
 
     inside = true;
-    attend_thread(wanted);
+    attend_thread(wanted, loop);
     inside = false;
     errno = saved_errno;
 }

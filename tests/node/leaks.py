@@ -9,7 +9,7 @@ from harness import (EXAMPLES, PROGRAMS, Failed, first_lines, function_line, rea
 
 MEGABYTE = 1e6
 LISTENERS_A_SECOND = 200
-UPLOADS_A_SECOND = 50
+UPLOADS_A_SECOND = 100
 UPLOAD_BYTES = 64 * 1024
 SESSIONS_A_SECOND = 400
 SESSION_BYTES = 4 + 1024 + 16 * 1024
@@ -87,7 +87,7 @@ def leaking_listeners(place, node, rate=LISTENERS_A_SECOND, seconds=LEAKING_SECO
     require(not others, f"also said to rise: {others}")
     process, memory = summary["process"], summary["memory"]
     require(process["limit_source"] == "v8", f"limit source {process['limit_source']}")
-    require(0.9 * 512 <= process["limit_bytes"] / 2**20 <= 1.25 * 512,
+    require(512 <= process["limit_bytes"] / 2**20 <= 1.4 * 512,
             f"limit {process['limit_bytes']}")
     left = (process["limit_bytes"] - memory["v8_heap_bytes"]) / truth
     require(memory["seconds_to_limit"] is not None and

@@ -88,8 +88,8 @@ static void resolution_falls_off_in_proportion_to_age(void **state)
         /* Each span is a fair part of its age and never most of it, but at the very beginning. */
         if (i > 0)
             assert_true(span <= 0.5 * age + 10.0);
-        if (i > 0 && i + LS_HISTORY_RECENT + 1 < LS_HISTORY_POINTS)
-            assert_true(history.points[i + 1].time_s - history.points[i].time_s <= 2.5 * span + 20);
+        if (i > 1 && i + LS_HISTORY_RECENT + 1 < LS_HISTORY_POINTS)
+            assert_true(history.points[i + 1].time_s - history.points[i].time_s <= 3 * span + 20);
         start = history.points[i].time_s;
     }
     /* 48 points over 2,000,000 s: half of the age still has several. */
@@ -156,7 +156,8 @@ static void a_span_is_represented_by_its_minimum(void **state)
         double bytes = history.points[i].live_bytes;
         double end_s = history.points[i].time_s;
 
-        if (end_s - start_s >= period_s) {
+        /* Spans of neighbours are alike: with such a gap the span itself holds a whole period. */
+        if (end_s - start_s >= 4 * period_s) {
             assert_true(bytes <= 1000 + end_s * 0.001 + 0.01);
             assert_true(bytes >= 1000 + start_s * 0.001 - 0.01);
             whole_periods++;
@@ -175,23 +176,7 @@ static void time_that_goes_back_is_ignored(void **state)
     add(15, 99);
     assert_int_equal(history.count, 2);
     assert_true(last()->time_s == 20);
-    ls_history_lower_last(&history, (struct ls_history_point){.time_s = 15, .live_bytes = 0});
     assert_true(last()->live_bytes == 2);
-}
-
-static void readings_between_intervals_only_lower_the_last_point(void **state)
-{
-    (void)state;
-    ls_history_lower_last(&history, (struct ls_history_point){.time_s = 1, .live_bytes = 50});
-    assert_int_equal(history.count, 1);
-    add(10, 100);
-    ls_history_lower_last(&history, (struct ls_history_point){.time_s = 12, .live_bytes = 200});
-    assert_int_equal(history.count, 2);
-    assert_true(last()->time_s == 12);
-    assert_true(last()->live_bytes == 100);
-    ls_history_lower_last(&history, (struct ls_history_point){.time_s = 14, .live_bytes = 60});
-    assert_true(last()->time_s == 14);
-    assert_true(last()->live_bytes == 60);
 }
 
 int main(void)
@@ -204,7 +189,6 @@ int main(void)
         cmocka_unit_test_setup(leaks_of_minutes_and_of_days_are_both_seen_at_the_end, begin),
         cmocka_unit_test_setup(a_span_is_represented_by_its_minimum, begin),
         cmocka_unit_test_setup(time_that_goes_back_is_ignored, begin),
-        cmocka_unit_test_setup(readings_between_intervals_only_lower_the_last_point, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,11 +87,9 @@ static void when_nothing_can_be_written_the_first_error_comes_back(void **state)
 {
     (void)state;
     start_run("/proc/none", "/proc/none2");
-    strcpy(run.candidates[2], "/proc/none3");
     assert_true(ls_run_directory_write(&run, &snapshot) < 0);
     assert_non_null(strstr(run.reason, "/proc/none ("));
     assert_non_null(strstr(run.reason, ", /proc/none2 ("));
-    assert_non_null(strstr(run.reason, ", /proc/none3 ("));
     /* And once it can, it is. */
     strcpy(run.candidates[0], root);
     assert_int_equal(ls_run_directory_write(&run, &snapshot), 0);
