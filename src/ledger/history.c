@@ -2,7 +2,19 @@
 
 #include <string.h>
 
-/* The pair (i, i + 1) of which one goes: the one whose span is shortest relative to its age. */
+/* The lower of the two readings stands for both spans. */
+static struct ls_history_point merged(const struct ls_history_point *older,
+                                      const struct ls_history_point *newer)
+{
+    struct ls_history_point lower = newer->live_bytes < older->live_bytes ? *newer : *older;
+    double reading_s = lower.time_s - (double)lower.lag_s;
+
+    lower.time_s = newer->time_s;
+    lower.lag_s = (float)(newer->time_s - reading_s);
+    return lower;
+}
+
+/* The pair (i, i + 1) to merge: the one whose span is shortest relative to its age. */
 static size_t pair_to_merge(const struct ls_history *history)
 {
     const struct ls_history_point *points = history->points;
@@ -29,11 +41,10 @@ void ls_history_add(struct ls_history *history, struct ls_history_point point)
         return;
     if (history->count == LS_HISTORY_POINTS) {
         size_t pair = pair_to_merge(history);
-        size_t higher = pair + (history->points[pair + 1].live_bytes >
-                                history->points[pair].live_bytes);
 
-        memmove(&history->points[higher], &history->points[higher + 1],
-                (LS_HISTORY_POINTS - higher - 1) * sizeof(history->points[0]));
+        history->points[pair] = merged(&history->points[pair], &history->points[pair + 1]);
+        memmove(&history->points[pair + 1], &history->points[pair + 2],
+                (LS_HISTORY_POINTS - pair - 2) * sizeof(history->points[0]));
         history->count--;
     }
     history->points[history->count++] = point;

@@ -67,7 +67,7 @@ static size_t points_of(const struct ls_history *history, struct ls_trend_point 
 {
     for (uint32_t i = 0; i < history->count; i++) {
         points[i] = (struct ls_trend_point){
-            .time_s = history->points[i].time_s,
+            .time_s = history->points[i].time_s - (double)history->points[i].lag_s,
             .live_bytes = history->points[i].live_bytes,
             .live_count = history->points[i].live_count,
             .error_bytes = history->points[i].error_bytes,
@@ -169,9 +169,9 @@ static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
     if (js->isolates == 0)
         return 0;
     ls_history_add(&v8_heap_history,
-                   (struct ls_history_point){now_s, (float)js->total_heap_bytes, 0, 0});
+                   (struct ls_history_point){.time_s = now_s, .live_bytes = (float)js->total_heap_bytes});
     for (uint32_t i = 0; i < count; i++) {
-        times[i] = v8_heap_history.points[i].time_s;
+        times[i] = v8_heap_history.points[i].time_s - (double)v8_heap_history.points[i].lag_s;
         values[i] = v8_heap_history.points[i].live_bytes;
     }
     return ls_trend_slope(times, values, count);
@@ -268,7 +268,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     judgement->rss_bytes = (double)memory.resident_bytes;
     judgement->file_bytes = (double)memory.resident_file_bytes;
     ls_history_add(&resident_history,
-                   (struct ls_history_point){now_s, (float)memory.resident_bytes, 0, 0});
+                   (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
     tested = live_sites();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);

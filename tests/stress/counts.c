@@ -22,8 +22,8 @@
 #include "stress.h"
 #include "system/memory.h"
 
-#define THREADS 4
-#define PLACES  2048
+#define THREADS         4
+#define PLACES          2048
 #define KEPT_BY_HANDLER 64
 
 /* Sizes are kept in the blocks themselves, so that who frees a block knows what it counts. */
@@ -125,8 +125,8 @@ static void assert_truth(void)
     assert_true(sum.acquired_count == (double)ls_load_relaxed(&allocated_count));
     assert_true(sum.acquired_bytes == (double)ls_load_relaxed(&allocated_bytes));
     assert_true(sum.released_count == (double)ls_load_relaxed(&freed_count));
-    assert_true(sum.live_bytes == (double)(ls_load_relaxed(&allocated_bytes) -
-                                           ls_load_relaxed(&freed_bytes)));
+    assert_true(sum.live_bytes ==
+                (double)(ls_load_relaxed(&allocated_bytes) - ls_load_relaxed(&freed_bytes)));
 }
 
 static void start_timer(long microseconds)

@@ -1,6 +1,6 @@
 /*
- * The whole ledger under threads that acquire, and release what others acquired, through a ring that
- * is mostly full, while the collector drains. At rest, every tally is exactly the truth.
+ * The whole ledger under threads that acquire, and release what others acquired, through a ring
+ * that is mostly full, while the collector drains. At rest, every tally is exactly the truth.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -23,7 +23,7 @@
 #define RING_EVENTS 64
 #define SLOTS       (16 * LS_LIVE_CHUNK_SLOTS)
 /* Blocks that live at once: some of them more than there are slots. */
-#define PLACES      (SLOTS + 4096)
+#define PLACES (SLOTS + 4096)
 
 /* Where a slot waits for the thread that will release it; 0: empty. With the slot goes what the
  * truth needs: its stack and size. */
@@ -146,7 +146,8 @@ static void check_tallies(void)
 
 static void run_for(double seconds)
 {
-    const struct timespec duration = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    const struct timespec duration = {(time_t)seconds,
+                                      (long)((seconds - (double)(time_t)seconds) * 1e9)};
     pthread_t collector;
 
     ls_store_relaxed(&stopping, 0);

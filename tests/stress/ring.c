@@ -108,7 +108,8 @@ static void run_producers(size_t capacity, unsigned pause_every, double seconds)
     assert_int_equal(ls_ring_waiting(&ring), 0);
     assert_true(pushed > CAPACITY_MAX);
     assert_true(refused > 0);
-    /* It was full; more than the capacity can be claimed only once the consumer has freed a cell. */
+    /* It was full; more than the capacity can be claimed only once the consumer has freed a cell.
+     */
     assert_true(ring.high_water >= capacity - 1);
     assert_true(ring.high_water <= capacity);
 }

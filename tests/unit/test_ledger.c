@@ -1,6 +1,6 @@
-#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -309,7 +309,8 @@ int main(void)
         cmocka_unit_test_setup(stacks_become_sites_once_their_modules_are_known, begin),
         cmocka_unit_test_setup(what_is_acquired_is_live_until_it_is_released, begin),
         cmocka_unit_test_setup(a_block_acquired_and_released_between_two_drains_is_counted, begin),
-        cmocka_unit_test_setup(a_sampled_block_stands_for_its_weight_and_brings_its_variance, begin),
+        cmocka_unit_test_setup(a_sampled_block_stands_for_its_weight_and_brings_its_variance,
+                               begin),
         cmocka_unit_test_setup(a_slot_kept_for_its_age_is_not_counted, begin),
         cmocka_unit_test_setup(a_full_ring_loses_nothing, begin),
         cmocka_unit_test_setup(who_finds_the_ring_full_wakes_the_collector_once, begin),

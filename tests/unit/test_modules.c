@@ -121,7 +121,8 @@ static void a_counter_is_given_to_the_module_of_its_time(void **state)
 static void a_module_there_was_no_memory_for_is_found_later(void **state)
 {
     (void)state;
-    /* Enough for the scan itself, which holds a path and a flag for every module, and little more. */
+    /* Enough for the scan itself, which holds a path and a flag for every module, and little more.
+     */
     ls_memory_own_set_cap(ls_memory_own_bytes() + PATH_MAX + LS_MODULES_MAX + 256);
     assert_int_not_equal(ls_modules_refresh(&modules, 100), 0);
     ls_memory_own_set_cap(SIZE_MAX);

@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,8 +15,8 @@
 
 /*
  * A fixed list of sizes goes past the sampler many times; each time its count and its bytes are
- * estimated. With p = 1 - exp(-n / mean), the estimate of N blocks of n bytes has the mean N and the
- * variance N (1 - p) / p, in blocks.
+ * estimated. With p = 1 - exp(-n / mean), the estimate of N blocks of n bytes has the mean N and
+ * the variance N (1 - p) / p, in blocks.
  */
 #define RUNS 10000
 
@@ -65,7 +65,8 @@ static void run(const struct group *groups, size_t group_count, size_t mean, int
 
 /* The mean within 4 standard errors. The variance within 5 of its own, which follow from the fourth
  * moment of a rare event: Var(s^2) = (kurtosis - 1 + 2 / (n - 1)) sigma^4 / n, and the number of
- * samples in a run is near enough Poisson or binomial that the kurtosis is at most 3 + 1 / samples. */
+ * samples in a run is near enough Poisson or binomial that the kurtosis is at most 3 + 1 / samples.
+ */
 static void check(const struct moments *moments, double expected_mean, double expected_variance,
                   double samples_a_run)
 {

@@ -60,7 +60,7 @@ void simulation_history_init(struct simulation_history *history)
 void simulation_history_add(struct simulation_history *history, const struct ls_trend_point *point)
 {
     ls_history_add(&history->kept, (struct ls_history_point){
-                                       .time_s = (float)point->time_s,
+                                       .time_s = point->time_s,
                                        .live_bytes = (float)point->live_bytes,
                                        .live_count = (float)point->live_count,
                                        .error_bytes = (float)point->error_bytes,
@@ -71,7 +71,7 @@ struct ls_trend_series simulation_series(struct simulation_history *history)
 {
     for (size_t i = 0; i < history->kept.count; i++) {
         history->points[i] = (struct ls_trend_point){
-            .time_s = (double)history->kept.points[i].time_s,
+            .time_s = history->kept.points[i].time_s - (double)history->kept.points[i].lag_s,
             .live_bytes = (double)history->kept.points[i].live_bytes,
             .live_count = (double)history->kept.points[i].live_count,
             .error_bytes = (double)history->kept.points[i].error_bytes,
