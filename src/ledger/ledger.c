@@ -175,29 +175,61 @@ void ls_ledger_drain(void)
         ls_live_set_sweep(&ls_ledger.live, account, NULL);
 }
 
-/* Identity of a stack across runs: modules and offsets, never addresses. A run of JIT frames counts
- * once, whatever its length: code moves as it is compiled again. So does recursion. */
-static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack)
+static const struct ls_module *module_of(const struct ls_stack *stack, uint32_t frame)
+{
+    return ls_modules_find(&ls_ledger.modules, stack->pcs[frame], stack->first_seen_ns);
+}
+
+uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
+{
+    uint32_t frame = 0;
+
+    while (frame < stack->depth && module_of(stack, frame) != NULL)
+        frame++;
+    return frame;
+}
+
+/*
+ * Frames that identify the site: up to the first that no module owns. JIT code moves whenever it is
+ * compiled again, and what lies outside of it is the way into it. Just inside of it lie the engine's
+ * own frames of a call into native code, which come and go with each tier of compilation.
+ */
+static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_jit,
+                                   ls_ledger_is_dispatch *is_dispatch)
+{
+    uint32_t end = first_jit;
+
+    if (first_jit == stack->depth)
+        return end;
+    while (end > 1 && is_dispatch != NULL &&
+           is_dispatch(module_of(stack, end - 1), stack->pcs[end - 1]))
+        end--;
+    return end;
+}
+
+/* Identity of a stack across runs: modules and offsets, never addresses. Direct recursion counts
+ * once, whatever its depth. */
+static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack,
+                         ls_ledger_is_dispatch *is_dispatch)
 {
     uint64_t hash = ls_hash_mix(LS_HASH_SEED + resource);
+    uint32_t first_jit = ls_ledger_first_jit_frame(stack);
+    uint32_t end = identifying_frames(stack, first_jit, is_dispatch);
     uint64_t last = 0;
     bool inside = false;
 
-    for (uint32_t i = 0; i < stack->depth; i++) {
-        const struct ls_module *module =
-            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
-        uint64_t frame = 3;
+    for (uint32_t i = 0; i < end; i++) {
+        const struct ls_module *module = module_of(stack, i);
+        uint64_t frame = ls_hash_add(module->identity, stack->pcs[i] - module->bias);
 
-        if (module != NULL && module->is_own && !inside)
+        if (module->is_own && !inside)
             continue;
         inside = true;
-        if (module != NULL)
-            frame = ls_hash_add(module->identity, stack->pcs[i] - module->bias);
         if (frame != last)
             hash = ls_hash_add(hash, frame);
         last = frame;
     }
-    return hash;
+    return ls_hash_add(hash, first_jit < stack->depth);
 }
 
 /* The innermost module that is neither ours nor a runtime library; failing that, the innermost. */
@@ -206,8 +238,7 @@ static const struct ls_module *responsible_module(const struct ls_stack *stack)
     const struct ls_module *innermost = NULL;
 
     for (uint32_t i = 0; i < stack->depth; i++) {
-        const struct ls_module *module =
-            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+        const struct ls_module *module = module_of(stack, i);
 
         if (module == NULL || module->is_own)
             continue;
@@ -219,7 +250,8 @@ static const struct ls_module *responsible_module(const struct ls_stack *stack)
     return innermost;
 }
 
-static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal)
+static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal,
+                                     ls_ledger_is_dispatch *is_dispatch)
 {
     const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, ordinal);
     struct ls_site *site;
@@ -232,7 +264,7 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
             site->overflow = true;
         return site;
     }
-    site = ls_site_table_obtain(&ls_ledger.sites, resource, identify(resource, stack));
+    site = ls_site_table_obtain(&ls_ledger.sites, resource, identify(resource, stack, is_dispatch));
     if (site != NULL && site->stack == 0 && !site->overflow) {
         site->stack = ordinal;
         site->module = responsible_module(stack);
@@ -240,7 +272,8 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
     return site;
 }
 
-static void settle_resource(enum ls_resource resource, uint32_t stacks_known)
+static void settle_resource(enum ls_resource resource, uint32_t stacks_known,
+                            ls_ledger_is_dispatch *is_dispatch)
 {
     const struct ls_tally *tallies = ls_ledger.stack_tallies[resource];
     struct ls_site ***places = &ls_ledger.stack_sites[resource];
@@ -256,13 +289,13 @@ static void settle_resource(enum ls_resource resource, uint32_t stacks_known)
         if (tallies[i].acquired_count == 0)
             continue;
         if ((*places)[i] == NULL)
-            (*places)[i] = site_of_stack(resource, i);
+            (*places)[i] = site_of_stack(resource, i, is_dispatch);
         if ((*places)[i] != NULL)
             ls_tally_add(&(*places)[i]->tally, &tallies[i]);
     }
 }
 
-void ls_ledger_settle_sites(uint32_t stacks_known)
+void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dispatch)
 {
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
@@ -271,7 +304,7 @@ void ls_ledger_settle_sites(uint32_t stacks_known)
             site->tally = (struct ls_tally){0};
     }
     for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
-        settle_resource((enum ls_resource)resource, stacks_known);
+        settle_resource((enum ls_resource)resource, stacks_known, is_dispatch);
 }
 
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot)

@@ -66,8 +66,12 @@ void ls_ledger_drain(void);
 /* The tally of one stack, to which exact counts are added; NULL when out of memory. */
 struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack);
 /* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
- * first seen after the last ls_modules_refresh and wait for the next one. */
-void ls_ledger_settle_sites(uint32_t stacks_known);
+ * first seen after the last ls_modules_refresh and wait for the next one. `is_dispatch` tells the
+ * frames by which a JIT engine calls native code; NULL: none are told apart. */
+typedef bool ls_ledger_is_dispatch(const struct ls_module *module, uintptr_t pc);
+void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dispatch);
+/* Index of the innermost frame that no module owns; the depth when there is none. */
+uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
 /* The site of a live slot; NULL before it has been settled. */
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 

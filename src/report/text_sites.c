@@ -360,13 +360,19 @@ static void other_line(struct ls_line *line, const struct ls_snapshot_site *site
     function_and_place(line, site, place_column);
 }
 
+/* Places that hold nothing at the moment are for summary.json. */
+static bool belongs_to_others(const struct ls_snapshot_site *site)
+{
+    return !is_rising(site) && (site->live_bytes >= 1 || site->live_count >= 0.5);
+}
+
 static size_t others_place_column(const struct ls_snapshot *snapshot)
 {
     size_t widest = 0;
     size_t seen = 0;
 
     for (size_t i = 0; i < snapshot->site_count && seen < OTHER_SITES; i++) {
-        if (!is_rising(&snapshot->sites[i])) {
+        if (belongs_to_others(&snapshot->sites[i])) {
             size_t columns = function_columns(&snapshot->sites[i]);
 
             widest = columns > widest ? columns : widest;
@@ -389,7 +395,7 @@ void ls_text_write_others(struct ls_emitter *emitter, const struct ls_snapshot *
     for (size_t i = 0; i < snapshot->site_count; i++) {
         const struct ls_snapshot_site *site = &snapshot->sites[i];
 
-        if (is_rising(site))
+        if (!belongs_to_others(site))
             continue;
         if (written == OTHER_SITES) {
             left++;

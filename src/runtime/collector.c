@@ -80,8 +80,10 @@ static void note_v8(void)
 
     if (note == said)
         return;
-    if (said != NULL)
+    if (said != NULL) {
         ls_note_remove(said);
+        ls_note("JavaScript tracking has stood aside for a part of this run");
+    }
     if (note != NULL)
         ls_note(note);
     said = note;
@@ -164,10 +166,11 @@ static int summarise(bool final)
     if (!final)
         ls_modules_refresh(&ls_ledger.modules, now_ns);
     note_v8();
+    ls_names_learn(stacks_known);
     take_lock();
     ls_ledger_drain();
     ls_exact_settle();
-    ls_ledger_settle_sites(stacks_known);
+    ls_ledger_settle_sites(stacks_known, ls_names_is_dispatch);
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
     note_unjudged(&judgement);

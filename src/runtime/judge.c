@@ -252,6 +252,16 @@ static unsigned live_sites(void)
     return count > 0 ? count : 1;
 }
 
+static void update_peaks(void)
+{
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->tally.live_bytes > site->peak_live_bytes)
+            site->peak_live_bytes = site->tally.live_bytes;
+    }
+}
+
 void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 {
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
@@ -259,6 +269,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     struct ls_process_memory memory;
     unsigned tested;
 
+    update_peaks();
     if (final && last_judged_s > 0) {
         *judgement = last_judgement;
         return;
@@ -273,8 +284,6 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        if (site->tally.live_bytes > site->peak_live_bytes)
-            site->peak_live_bytes = site->tally.live_bytes;
         if (site->resource != LS_RESOURCE_JS) /* these have points of their own making */
             ls_judge_remember(site, now_s);
         judge_site(site, judgement->rss_bytes, tested);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "ledger/ledger.h"
 #include "report/symbols.h"
-#include "runtime/notes.h"
 #include "system/memory.h"
 
 #define ENTRIES        16384 /* a power of two */
@@ -50,11 +50,17 @@ static void start_anew(void)
     ls_arena_reset(&names);
 }
 
-static uint64_t key_of(const struct ls_snapshot_frame *frame)
-{
-    uint64_t key = ls_hash_bytes(frame->offset, frame->module, strlen(frame->module));
+struct address {
+    const char *module;
+    const char *build_id;
+    uint64_t offset; /* of the return address */
+};
 
-    key = ls_hash_bytes(key, frame->build_id, strlen(frame->build_id));
+static uint64_t key_of(const struct address *address)
+{
+    uint64_t key = ls_hash_bytes(address->offset, address->module, strlen(address->module));
+
+    key = ls_hash_bytes(key, address->build_id, strlen(address->build_id));
     return key | 1;
 }
 
@@ -67,58 +73,37 @@ static struct entry *place_of(uint64_t key)
     return &entries[at];
 }
 
-static bool is_native(const struct ls_snapshot_frame *frame)
-{
-    return frame->pc != 0 && frame->module[0] != '\0';
-}
-
-typedef void visit_frame(void *context, struct ls_snapshot_frame *frame);
-
-static void for_each_frame(struct ls_snapshot *snapshot, visit_frame *visit, void *context)
-{
-    for (size_t i = 0; i < snapshot->site_count; i++) {
-        for (size_t j = 0; j < snapshot->sites[i].frame_count; j++) {
-            /* The frames lie in the caller's arena; const is for the writers. */
-            struct ls_snapshot_frame *frame =
-                (struct ls_snapshot_frame *)&snapshot->sites[i].frames[j];
-
-            if (is_native(frame))
-                visit(context, frame);
-        }
-    }
-}
-
+/* What one pass over a module's symbols is to name. */
 struct batch {
-    const struct ls_snapshot_frame *first; /* its module is the batch's */
+    struct address first; /* its module is the batch's */
     size_t count;
 };
 
-static bool same_module(const struct ls_snapshot_frame *a, const struct ls_snapshot_frame *b)
+static bool same_module(const struct address *a, const struct address *b)
 {
     return strcmp(a->module, b->module) == 0 && strcmp(a->build_id, b->build_id) == 0;
 }
 
-/* Takes the frame into the batch if it has no name yet and is of the batch's module. The entry is
- * made at once, so that a frame met twice is asked for once. */
-static void collect_frame(void *context, struct ls_snapshot_frame *frame)
+/* Takes the address into the batch if it has no name yet and is of the batch's module. The entry is
+ * made at once, so that an address met twice is asked for once. */
+static void collect(struct batch *batch, const struct address *address)
 {
-    struct batch *batch = context;
-    uint64_t key = key_of(frame);
+    uint64_t key = key_of(address);
     struct entry *entry = place_of(key);
     struct ls_symbols_query *query;
 
     if (entry->key != 0 || batch->count == QUERIES_MAX || used >= FILL_MAX)
         return;
-    if (batch->first == NULL)
-        batch->first = frame;
-    if (!same_module(batch->first, frame))
+    if (batch->count == 0)
+        batch->first = *address;
+    if (!same_module(&batch->first, address))
         return;
     entry->key = key;
     entry->name = "";
     used++;
     query = &queries[batch->count];
     *query = (struct ls_symbols_query){
-        .offset = frame->offset - 1, /* a return address: the call lies before it */
+        .offset = address->offset - 1, /* the call lies before its return address */
         .name = query_names + batch->count * NAME_MAX_BYTES,
         .capacity = NAME_MAX_BYTES,
         .tag = (size_t)(entry - entries),
@@ -128,8 +113,8 @@ static void collect_frame(void *context, struct ls_snapshot_frame *frame)
 
 static void name_batch(const struct batch *batch)
 {
-    int status = ls_symbols_name(batch->first->module, batch->first->build_id, queries,
-                                 batch->count);
+    int status =
+        ls_symbols_name(batch->first.module, batch->first.build_id, queries, batch->count);
 
     if (status <= 0)
         return; /* no symbols, or another file by now: module and offset have to do */
@@ -138,30 +123,141 @@ static void name_batch(const struct batch *batch)
             ls_arena_copy(&names, queries[i].name, strlen(queries[i].name));
 }
 
-static void set_name(void *context, struct ls_snapshot_frame *frame)
+static const char *name_of(const struct address *address)
 {
-    const struct entry *entry = place_of(key_of(frame));
+    const struct entry *entry = place_of(key_of(address));
 
-    (void)context;
-    if (entry->key != 0)
-        frame->function = entry->name;
+    return entry->key == 0 ? "" : entry->name;
+}
+
+static bool is_native(const struct ls_snapshot_frame *frame)
+{
+    return frame->pc != 0 && frame->module[0] != '\0';
+}
+
+static struct address address_of_frame(const struct ls_snapshot_frame *frame)
+{
+    return (struct address){frame->module, frame->build_id, frame->offset};
+}
+
+static void collect_snapshot(struct batch *batch, const struct ls_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        for (size_t j = 0; j < snapshot->sites[i].frame_count; j++) {
+            struct address address = address_of_frame(&snapshot->sites[i].frames[j]);
+
+            if (is_native(&snapshot->sites[i].frames[j]))
+                collect(batch, &address);
+        }
+    }
+}
+
+static void set_names(const struct ls_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        /* The frames lie in the caller's arena; const is for the writers. */
+        struct ls_snapshot_frame *frames =
+            (struct ls_snapshot_frame *)(uintptr_t)snapshot->sites[i].frames;
+
+        for (size_t j = 0; j < snapshot->sites[i].frame_count; j++) {
+            struct address address = address_of_frame(&frames[j]);
+
+            if (is_native(&frames[j]))
+                frames[j].function = name_of(&address);
+        }
+    }
 }
 
 void ls_names_resolve(struct ls_snapshot *snapshot)
 {
+    struct batch batch;
+
     if (!make_tables())
         return;
     if (used >= FILL_MAX || names.used > NAMES_BYTES / 4 * 3)
         start_anew();
-    for (;;) {
-        struct batch batch = {NULL, 0};
+    do {
+        batch.count = 0;
+        collect_snapshot(&batch, snapshot);
+        if (batch.count > 0)
+            name_batch(&batch);
+    } while (batch.count > 0);
+    set_names(snapshot);
+}
 
-        for_each_frame(snapshot, collect_frame, &batch);
-        if (batch.count == 0)
-            break;
-        name_batch(&batch);
+/* More frames than any engine puts between its generated code and a native function. */
+#define DISPATCH_FRAMES_MAX 8
+
+static struct address address_of_pc(const struct ls_module *module, uintptr_t pc)
+{
+    return (struct address){module->path, module->build_id, pc - module->bias};
+}
+
+static void collect_dispatch(struct batch *batch, const struct ls_stack *stack)
+{
+    uint32_t jit = ls_ledger_first_jit_frame(stack);
+
+    if (jit == stack->depth)
+        return;
+    for (uint32_t i = jit; i > 0 && jit - i < DISPATCH_FRAMES_MAX; i--) {
+        const struct ls_module *module = ls_modules_find(&ls_ledger.modules, stack->pcs[i - 1],
+                                                         stack->first_seen_ns);
+        struct address address = address_of_pc(module, stack->pcs[i - 1]);
+
+        collect(batch, &address);
     }
-    for_each_frame(snapshot, set_name, NULL);
+}
+
+void ls_names_learn(uint32_t stacks_known)
+{
+    static uint32_t stacks_learned;
+    struct batch batch;
+
+    if (stacks_learned >= stacks_known || !make_tables())
+        return;
+    do {
+        batch.count = 0;
+        for (uint32_t i = stacks_learned; i < stacks_known; i++) {
+            const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, i);
+
+            if (stack != NULL)
+                collect_dispatch(&batch, stack);
+        }
+        if (batch.count > 0)
+            name_batch(&batch);
+    } while (batch.count > 0);
+    stacks_learned = stacks_known;
+}
+
+static bool starts_with(const char *string, const char *prefix)
+{
+    return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
+{
+    /* V8's embedded builtins, and the C++ functions through which interpreted code calls out. */
+    static const char *const prefixes[] = {
+        "Builtins_",
+        "v8::internal::Builtin_",
+        "v8::internal::Builtins::",
+        "v8::internal::FunctionCallbackArguments::",
+        "v8::internal::PropertyCallbackArguments::",
+        "v8::internal::(anonymous namespace)::HandleApiCallHelper",
+        "v8::internal::Runtime_",
+    };
+    struct address address;
+    const char *name;
+
+    if (module == NULL || entries == NULL)
+        return false;
+    address = address_of_pc(module, pc);
+    name = name_of(&address);
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (starts_with(name, prefixes[i]))
+            return true;
+    }
+    return false;
 }
 
 /* Wrappers whose callers are the ones to blame. Exact names, and prefixes marked by a star. */

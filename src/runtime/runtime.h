@@ -155,6 +155,11 @@ void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot)
 void ls_names_resolve(struct ls_snapshot *snapshot);
 /* The frame a person would name the site after: past allocator wrappers and runtime libraries. */
 size_t ls_names_choose(const struct ls_snapshot_site *site);
+/* Finds the names of what lies just inside the JIT frames of stacks below `stacks_known`, for
+ * ls_names_is_dispatch. Reads ELF files; without the lock. */
+void ls_names_learn(uint32_t stacks_known);
+/* Whether the function is V8's own way of calling native code. Looks up what is known, no more. */
+bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */
 void ls_names_after_fork(void);
 

@@ -178,6 +178,10 @@ void ls_process_program(char *name, size_t capacity)
     struct ls_text text;
 
     ls_text_init(&text, name, capacity);
+    if (program_invocation_short_name != NULL && program_invocation_short_name[0] != '\0') {
+        ls_text_string(&text, program_invocation_short_name);
+        return;
+    }
     if (length <= 0) {
         ls_text_string(&text, "unknown");
         return;

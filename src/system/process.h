@@ -26,7 +26,8 @@ uint64_t ls_process_address_limit(void);
 /* Seconds since 1970 at which this process started, from /proc; without it, now. */
 double ls_process_started_at(void);
 
-/* Base name of the executable; "unknown" without /proc. */
+/* The name the program was started by, without its folders: one file may be many programs. Failing
+ * that the base name of the executable, or "unknown". */
 void ls_process_program(char *name, size_t capacity);
 /* Arguments joined by spaces, cut to what fits. */
 void ls_process_command(char *command, size_t capacity);

@@ -18,6 +18,8 @@ console.log(JSON.stringify(show));
 console.error('written to stderr');
 """
 
+# Cheap readings, so that the one after the application's profiler stops comes soon.
+PROFILED = {"js_sample": "256K"}
 PERMISSION_FLAG = {20: "--experimental-permission"}
 
 
@@ -114,7 +116,7 @@ def ended_by_signal(place, node, _major):
 
 def signals_under_load(place, node, _major):
     """Signals that interrupt the loop's wait leave EINTR in errno while samples are taken."""
-    same_with_and_without(place, [node, program("signals.js")], settings={"sample": "1K"})
+    same_with_and_without(place, [node, program("signals.js")], settings={"sample": "1K"}, timeout=30)
 
 
 def heap_profiler_option(place, node, _major):
@@ -129,12 +131,12 @@ def heap_profiler_option(place, node, _major):
 
 
 def inspector_before_us(place, node, _major):
-    same_with_and_without(place, [node, program("profiled.js"), "before"])
+    same_with_and_without(place, [node, program("profiled.js"), "before"], settings=PROFILED)
     require_note(place)
 
 
 def inspector_after_us(place, node, _major):
-    same_with_and_without(place, [node, program("profiled.js"), "after"])
+    same_with_and_without(place, [node, program("profiled.js"), "after"], settings=PROFILED)
     require_note(place)
 
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -84,7 +83,7 @@ class Place:
 
     def __init__(self, library, name):
         self.library = library
-        self.path = tempfile.mkdtemp(prefix=re.sub(r"\W+", "-", name) + ".", dir=None)
+        self.path = tempfile.mkdtemp(prefix=re.sub(r"\W+", "-", name) + ".")
         self.runs = os.path.join(self.path, "runs")
         self.children = []
         self.watches = []
@@ -105,9 +104,12 @@ class Place:
         how.setdefault("cwd", self.path)
         if "input" not in how:
             how["stdin"] = subprocess.DEVNULL
-        return subprocess.run(command, capture_output=True, check=False,
-                              env=environment(self.library if library else None, options, extra),
-                              **how)
+        try:
+            return subprocess.run(command, capture_output=True, check=False,
+                                  env=environment(self.library if library else None, options, extra),
+                                  **how)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"it did not end within {how['timeout']} s") from None
 
     def serve(self, command, options, extra=None):
         """Starts a server and returns it with the port it says it listens on."""
@@ -201,13 +203,3 @@ def function_line(path, pattern):
             if re.search(pattern, line):
                 return number
     raise Failed(f"{pattern} is not in {path}")
-
-
-def wait_for(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise Failed(f"not within {seconds:g} s: {what}")

@@ -247,7 +247,7 @@ static void enter_in_handler(int signal_number)
         ls_thread_leave();
 }
 
-#define STACK_BYTES ((size_t)256 << 10)
+#define STACK_BYTES ((size_t)2 << 20)
 
 static void *interrupt_a_hook(void *alternate)
 {

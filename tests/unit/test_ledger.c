@@ -289,16 +289,16 @@ static void stacks_become_sites_once_their_modules_are_known(void **state)
 
     (void)state;
     ls_ledger_drain();
-    ls_ledger_settle_sites(stack); /* not this one yet */
+    ls_ledger_settle_sites(stack, NULL); /* not this one yet */
     assert_null(site_of_live_slot());
     for (int i = 0; i < 3; i++)
-        ls_ledger_settle_sites(stack + 1); /* sums are made anew, not added on */
+        ls_ledger_settle_sites(stack + 1, NULL); /* sums are made anew, not added on */
     site = site_of_live_slot();
     assert_non_null(site);
     assert_true(site->tally.live_bytes == 40);
     ls_ledger_release(slot);
     ls_ledger_drain();
-    ls_ledger_settle_sites(stack + 1);
+    ls_ledger_settle_sites(stack + 1, NULL);
     assert_true(site->tally.live_bytes == 0);
 }
 

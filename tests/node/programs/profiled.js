@@ -52,7 +52,7 @@ async function main() {
         }
         console.log('snapshot', bytes > 1e6);
     }
-    await sleep(600);
+    await sleep(1000);
     clearInterval(timer);
     console.log(kept.length > 0);
 }

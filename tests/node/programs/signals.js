@@ -1,21 +1,23 @@
 'use strict';
 
-// Signals that interrupt the event loop's wait while fresh functions are compiled in the handlers.
+// Signals from another process interrupt the event loop's wait, so errno is EINTR when the handler
+// compiles fresh functions, whose memory comes from malloc.
 
+const { spawn } = require('node:child_process');
+
+const SIGNALS = 60;
 let count = 0;
 
 function handle() {
-    const compiled = new Function('a', `${'a = a + 1;'.repeat(50 + count)} return a;`);
-    count += compiled(0) > 0 ? 1 : 0;
-    if (count < 300) {
-        process.kill(process.pid, count % 2 ? 'SIGUSR2' : 'SIGHUP');
-    } else {
+    const compiled = new Function('a', `${'a = a + 1;'.repeat(200 + count)} return a;`);
+    if (compiled(0) > 0 && ++count === SIGNALS) {
         console.log(count);
         process.exit(0);
     }
 }
 
 process.on('SIGUSR2', handle);
-process.on('SIGHUP', handle);
-setInterval(() => {}, 1000);
-process.kill(process.pid, 'SIGUSR2');
+setInterval(() => {}, 100000);
+// The shell waits between signals, so that each one finds the loop waiting.
+spawn('sh', ['-c', 'while kill -USR2 "$0"; do sleep 0.02; done', String(process.pid)],
+    { stdio: 'ignore' });
