@@ -13,6 +13,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 rate=200
 seconds=15
 work=$(mktemp -d "${TMPDIR:-/tmp}/leakshim-quickstart.XXXXXX")
+# LD_PRELOAD takes a blank or a colon for the end of a path: the checkout may lie anywhere.
+library=$work/libleakshim.so
 server=
 
 clean_up() {
@@ -74,11 +76,12 @@ build() {
         tail -n 40 "$work/build.log" >&2
         fail "the build failed"
     }
+    ln -s "$root/build/release/libleakshim.so" "$library"
 }
 
 # serve NAME FIXED: the server under leakshim and its load; the run is left in $work/NAME.
 serve() {
-    FIXED=$2 LD_PRELOAD="$root/build/release/libleakshim.so" \
+    FIXED=$2 LD_PRELOAD="$library" \
         LEAKSHIM_OPTIONS="interval=1s,dir=$work/$1" \
         node --max-old-space-size=512 "$root/examples/listeners/server.js" >"$work/$1.log" 2>&1 &
     server=$!
@@ -94,7 +97,10 @@ serve() {
     port=$(sed -n 's/^listening on //p' "$work/$1.log")
     node "$root/examples/listeners/load.js" "$port" "$rate" "$seconds" ||
         fail "the load could not reach the server"
-    cp "$work/$1"/*/summary.txt "$work/$1.txt" || fail "leakshim wrote no summary"
+    cp "$work/$1"/*/summary.txt "$work/$1.txt" || {
+        cat "$work/$1.log" >&2
+        fail "leakshim wrote no summary"
+    }
     kill "$server"
     wait "$server" || true
     server=

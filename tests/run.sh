@@ -9,25 +9,40 @@ cd "$(dirname "$0")/.."
 long=
 [ "${1-}" = --long ] && long=--long
 
-sh tests/install-packages.sh gcc g++ libc6-dev clang clang-format clang-tidy libclang-rt-14-dev \
-    cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev python3 nodejs npm gdb \
-    libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind file
+# npm keeps its settings and its cache at home; a service manager may start us without one.
+if [ -z "${HOME-}" ]; then
+    HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+fi
+if [ ! -d "${HOME:-/nonexistent}" ] || [ ! -w "$HOME" ]; then
+    HOME=$PWD/build/home
+    mkdir -p "$HOME"
+fi
+export HOME
+
+sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
+    libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
+    python3 nodejs npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind file || {
+    printf 'FAILED  packages\n0 passed, 1 failed\n'
+    exit 1
+}
 
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 failed=0
+began=$(date +%s)
 
 # Runs one group of tests; each prints its own result lines. The last lines are kept for the end.
 group() {
     name=$1
     shift
     printf '\n=== %s\n' "$name"
-    if "$@"; then
-        echo "passed  $name" >>"$results"
-    else
-        echo "FAILED  $name" >>"$results"
+    start=$(date +%s)
+    outcome=passed
+    "$@" || {
+        outcome=FAILED
         failed=$((failed + 1))
-    fi
+    }
+    printf '%s  %4d s  %s\n' "$outcome" $(($(date +%s) - start)) "$name" | tee -a "$results"
 }
 
 build() {
@@ -38,28 +53,35 @@ build() {
     }
 }
 
+# The unit and stress tests of a build. The victims are a group of their own.
+unit_tests() {
+    ctest --test-dir "$1" --output-on-failure -j2 -LE preload
+}
+
 mkdir -p build
 group "build release" build release
 group "build dev" build dev
 group "source rules" python3 tests/source/check.py
 group "format" sh tests/source/format.sh
 group "static analysis" sh tests/source/tidy.sh build/dev
-group "unit tests" ctest --test-dir build/dev --output-on-failure -j2
+group "unit and stress tests" unit_tests build/dev
 group "build asan" build asan
-group "unit tests, AddressSanitizer" ctest --test-dir build/asan --output-on-failure -j2
+group "unit and stress tests, AddressSanitizer" unit_tests build/asan
 group "build ubsan" build ubsan
-group "unit tests, UndefinedBehaviorSanitizer" ctest --test-dir build/ubsan --output-on-failure -j2
+group "unit and stress tests, UndefinedBehaviorSanitizer" unit_tests build/ubsan
 group "build tsan" build tsan
-group "unit and stress tests, ThreadSanitizer" ctest --test-dir build/tsan --output-on-failure -j2
+group "unit and stress tests, ThreadSanitizer" unit_tests build/tsan
 group "build fuzz" build fuzz
 group "fuzz" sh tests/fuzz/run.sh build/fuzz $long
 group "command line" sh tests/cli/test_cli.sh build/dev
-group "installed tree" sh tests/install/run.sh build/release
+group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
+group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24 $long
 
 printf '\n'
 cat "$results"
 passed=$(grep -c '^passed' "$results" || true)
+printf 'in %s s\n' $(($(date +%s) - began))
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

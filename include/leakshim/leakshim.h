@@ -27,11 +27,11 @@ struct leakshim_stats {
     uint64_t live_count;     /* heap blocks alive */
     uint64_t acquired_bytes; /* heap bytes ever asked for */
     uint64_t acquired_count;
-    uint64_t sites;          /* distinct callsites of all kinds */
-    uint64_t rising_sites;   /* as of the last summary */
-    uint64_t lost_acquires;  /* resources that could not be tracked */
-    uint64_t lost_releases;  /* releases that could not be accounted */
-    uint64_t own_bytes;      /* memory the library uses for itself */
+    uint64_t sites;         /* distinct callsites of all kinds */
+    uint64_t rising_sites;  /* as of the last summary */
+    uint64_t lost_acquires; /* resources that could not be tracked */
+    uint64_t lost_releases; /* releases that could not be accounted */
+    uint64_t own_bytes;     /* memory the library uses for itself */
 };
 
 /*
@@ -54,8 +54,8 @@ LEAKSHIM_API int leakshim_stop(void);
 LEAKSHIM_API int leakshim_flush(void);
 
 /*
- * Fills *stats as of now. `stats->size` must be set. Returns 0, -EINVAL for a size of 0, or -ENOTSUP
- * when the library is not active (then all figures are 0).
+ * Fills *stats as of now. `stats->size` must be set. Returns 0, -EINVAL for a size of 0, or
+ * -ENOTSUP when the library is not active (then all figures are 0).
  */
 LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats);
 

@@ -7,10 +7,12 @@
 
 #include <stdatomic.h>
 
-#define ls_load_relaxed(object)         atomic_load_explicit((object), memory_order_relaxed)
-#define ls_load_acquire(object)         atomic_load_explicit((object), memory_order_acquire)
-#define ls_store_relaxed(object, value) atomic_store_explicit((object), (value), memory_order_relaxed)
-#define ls_store_release(object, value) atomic_store_explicit((object), (value), memory_order_release)
+#define ls_load_relaxed(object) atomic_load_explicit((object), memory_order_relaxed)
+#define ls_load_acquire(object) atomic_load_explicit((object), memory_order_acquire)
+#define ls_store_relaxed(object, value)                                                            \
+    atomic_store_explicit((object), (value), memory_order_relaxed)
+#define ls_store_release(object, value)                                                            \
+    atomic_store_explicit((object), (value), memory_order_release)
 #define ls_add_relaxed(object, value)                                                              \
     atomic_fetch_add_explicit((object), (value), memory_order_relaxed)
 #define ls_add_release(object, value)                                                              \
@@ -28,8 +30,8 @@
 
 /*
  * Adds to a counter that only this thread writes, signal handlers on it included: one instruction
- * without a bus lock, so a handler cannot come between its load and its store. Readers elsewhere use
- * ls_load_relaxed.
+ * without a bus lock, so a handler cannot come between its load and its store. Readers elsewhere
+ * use ls_load_relaxed.
  */
 static inline void ls_add_own_thread(_Atomic unsigned long *counter, unsigned long value)
 {

@@ -31,6 +31,6 @@
 #define LS_ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define LS_CONTAINER_OF(pointer, type, member)                                                     \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

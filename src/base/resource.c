@@ -1,9 +1,9 @@
 #include "base/resource.h"
 
 const char *const ls_resource_names[LS_RESOURCE_COUNT] = {
-    [LS_RESOURCE_HEAP] = "heap",     [LS_RESOURCE_MAP] = "map",   [LS_RESOURCE_JS] = "js",
-    [LS_RESOURCE_THREAD] = "thread", [LS_RESOURCE_SOCKET] = "socket",
-    [LS_RESOURCE_FILE] = "file",     [LS_RESOURCE_CUSTOM] = "custom",
+    [LS_RESOURCE_HEAP] = "heap",     [LS_RESOURCE_MAP] = "map",       [LS_RESOURCE_JS] = "js",
+    [LS_RESOURCE_THREAD] = "thread", [LS_RESOURCE_SOCKET] = "socket", [LS_RESOURCE_FILE] = "file",
+    [LS_RESOURCE_CUSTOM] = "custom",
 };
 
 const char *const ls_verdict_names[LS_VERDICT_COUNT] = {

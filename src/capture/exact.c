@@ -14,7 +14,7 @@ struct ls_exact_counts {
 };
 
 static uint32_t chunk_count;
-static struct ls_exact_cell *shared; /* any thread, by atomic addition */
+static struct ls_exact_cell *shared;   /* any thread, by atomic addition */
 static struct ls_exact_cell *departed; /* the collector's */
 
 static size_t table_bytes(void)

@@ -3,8 +3,8 @@
  * the collector sums the tables. No lock and no shared counter on malloc or free.
  *
  * Add: the thread itself, signal handlers on it included. Sum: the collector. What an ended thread
- * counted moves to a table of the departed. When memory for a table cannot be had, the count goes to
- * a shared table by atomic addition, so that no total is ever wrong.
+ * counted moves to a table of the departed. When memory for a table cannot be had, the count goes
+ * to a shared table by atomic addition, so that no total is ever wrong.
  */
 #ifndef LS_CAPTURE_EXACT_H
 #define LS_CAPTURE_EXACT_H
@@ -27,8 +27,8 @@ int ls_exact_start(uint32_t stacks);
 void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size);
 void ls_exact_release(struct ls_thread *thread, uint32_t stack, uint64_t size);
 
-/* Sums every thread's counts into the ledger's tallies of LS_RESOURCE_HEAP, which it overwrites, and
- * frees the records of ended threads (in sampled mode too). Collector only. */
+/* Sums every thread's counts into the ledger's tallies of LS_RESOURCE_HEAP, which it overwrites,
+ * and frees the records of ended threads (in sampled mode too). Collector only. */
 void ls_exact_settle(void);
 
 #endif

@@ -23,8 +23,8 @@ struct tag {
     uint64_t size_and_check; /* size in the low 48 bits, check above */
 };
 
-#define SIZE_BITS 48
-#define SIZE_MASK ((UINT64_C(1) << SIZE_BITS) - 1)
+#define SIZE_BITS   48
+#define SIZE_MASK   ((UINT64_C(1) << SIZE_BITS) - 1)
 #define FREED_STACK UINT32_MAX
 
 static _Atomic int mode = LS_HEAP_WAITING;
@@ -228,12 +228,11 @@ void *ls_heap_allocate(size_t size, size_t alignment, bool zero)
     return block;
 }
 
-void ls_heap_free(void *block)
+/* `thread` is NULL when this thread could not enter. */
+static void free_block(struct ls_thread *thread, void *block)
 {
-    struct ls_thread *thread;
     struct tag tag;
     uint64_t size;
-    int saved_errno = errno;
 
     if (LS_UNLIKELY(!read_tag(block, &tag, &size))) {
         /* Written past its end, most likely. It is kept: whether it was freed before is not known,
@@ -248,13 +247,22 @@ void ls_heap_free(void *block)
         return;
     }
     /* The record goes first: once the memory is free another thread may be given it. */
-    thread = ls_thread_enter();
     unrecord(thread, &tag, size);
     mark_freed(block);
     if (LS_UNLIKELY(thread == NULL && ls_hot.hook_depth != 0))
         ls_thread_defer_free(block);
     else
         ls_memory_tracked_free(block);
+}
+
+void ls_heap_free(void *block)
+{
+    int saved_errno = errno;
+    /* Before anything is asked of jemalloc: a signal handler that allocates must not find this
+     * thread halfway through it. */
+    struct ls_thread *thread = ls_thread_enter();
+
+    free_block(thread, block);
     if (thread != NULL)
         ls_thread_leave();
     errno = saved_errno;

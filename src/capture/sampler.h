@@ -4,8 +4,8 @@
  * Each thread counts down the bytes to its next sample point, drawn from the exponential
  * distribution; the block in which it falls is seen, once, and a new distance is drawn, which the
  * process, having no memory, allows. A block of n bytes is therefore seen with the chance
- * 1 - exp(-n / mean) and stands for 1 / that chance blocks like it, so every block's contribution to
- * a sum is unbiased by itself (docs/statistics.md).
+ * 1 - exp(-n / mean) and stands for 1 / that chance blocks like it, so every block's contribution
+ * to a sum is unbiased by itself (docs/statistics.md).
  *
  * Pure functions; the state is the caller's.
  */

@@ -20,9 +20,9 @@ static pthread_key_t key;
 static _Atomic int key_is_ready;
 static void (*thread_ends)(int);
 
-#define FORK_WAIT_NS    (50 * UINT64_C(1000000))
-#define FORK_POLL_NS    100000
-#define STACK_SPAN_MAX  ((uintptr_t)8 << 20)
+#define FORK_WAIT_NS   (50 * UINT64_C(1000000))
+#define FORK_POLL_NS   100000
+#define STACK_SPAN_MAX ((uintptr_t)8 << 20)
 
 static void end_thread(void *record)
 {
@@ -113,8 +113,7 @@ static LS_COLD struct ls_thread *meet_thread(void)
 
 bool ls_thread_is_own_work(void)
 {
-    return ls_hot.own_work ||
-           (ls_hot.thread != NULL && ls_load_relaxed(&ls_hot.thread->capturing));
+    return ls_hot.own_work || (ls_hot.thread != NULL && ls_load_relaxed(&ls_hot.thread->capturing));
 }
 
 struct ls_thread *ls_thread_current(void)
@@ -204,10 +203,11 @@ void ls_thread_for_each(ls_thread_visit *visit, void *context)
 void ls_thread_recycle(struct ls_thread *thread)
 {
     ls_store_relaxed(&thread->capturing, 0);
-    /* The next owner takes the record before it writes its id. With the old one in it, it would pass
-     * for gone meanwhile. */
+    /* The next owner takes the record before it writes its id. With the old one in it, it would
+     * pass for gone meanwhile. */
     ls_store_relaxed(&thread->id, 0);
-    ls_store_release(&thread->state, LS_THREAD_FREE); /* H4 pairs with the exchange in reuse_record */
+    ls_store_release(&thread->state,
+                     LS_THREAD_FREE); /* H4 pairs with the exchange in reuse_record */
 }
 
 bool ls_thread_is_gone(const struct ls_thread *thread)

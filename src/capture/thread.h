@@ -3,8 +3,8 @@
  *
  * `ls_hot` is the little that every malloc and free touches; all zero is a valid state and means
  * "not met yet". The rest is a record from our own memory, listed for the collector and for fork.
- * Records are made on a thread's first slow path, are marked as ended by a pthread key's destructor,
- * and are reused.
+ * Records are made on a thread's first slow path, are marked as ended by a pthread key's
+ * destructor, and are reused.
  */
 #ifndef LS_CAPTURE_THREAD_H
 #define LS_CAPTURE_THREAD_H
@@ -52,17 +52,18 @@ extern LS_THREAD_LOCAL struct ls_hot ls_hot;
 int ls_thread_start(void (*ends)(int thread));
 
 /*
- * Enters a hook's slow path. NULL when this thread is already inside one (a hook called from our own
- * work, or a signal handler that interrupted it) or no record can be had; the caller then passes the
- * call through. A hook that a handler left by longjmp is recognised by its frame being gone.
+ * Enters a hook's slow path. NULL when this thread is already inside one (a hook called from our
+ * own work, or a signal handler that interrupted it) or no record can be had; the caller then
+ * passes the call through. A hook that a handler left by longjmp is recognised by its frame being
+ * gone.
  */
 struct ls_thread *ls_thread_enter(void);
 void ls_thread_leave(void);
 
 /*
  * For a tracked block that is freed while ls_thread_enter says no: by a handler that interrupted a
- * hook, perhaps inside the private jemalloc, whose locks and caches are not made for that. The block
- * waits, linked through its own memory, until that hook leaves.
+ * hook, perhaps inside the private jemalloc, whose locks and caches are not made for that. The
+ * block waits, linked through its own memory, until that hook leaves.
  */
 void ls_thread_defer_free(void *block);
 

@@ -54,8 +54,9 @@ static int find_own_text(struct dl_phdr_info *info, size_t size, void *context)
 /*
  * libunwind's cache of parsed unwind rows is shared, and its lock would be held across
  * dl_iterate_phdr: two threads, one in dlopen, would wait for each other
- * (https://github.com/libunwind/libunwind/issues/16). The fast trace has a cache of its own for each
- * thread, so that one is switched off. Not when the host uses libunwind too: it is its setting then.
+ * (https://github.com/libunwind/libunwind/issues/16). The fast trace has a cache of its own for
+ * each thread, so that one is switched off. Not when the host uses libunwind too: it is its setting
+ * then.
  */
 static void switch_shared_cache_off(void *library)
 {

@@ -67,9 +67,9 @@ static int no_pipe2(int fds[2], int flags)
  * libunwind drains its pipe by one byte before it writes one; the pipe does not exist. It reads ELF
  * files by mapping them, so this is its only use of read and write on a descriptor of -1.
  *
- * It repeats both for as long as errno is EINTR, whatever they returned, and errno may be EINTR from
- * before: a call of the host that a signal interrupted. So success clears it; the hook puts the
- * host's value back.
+ * It repeats both for as long as errno is EINTR, whatever they returned, and errno may be EINTR
+ * from before: a call of the host that a signal interrupted. So success clears it; the hook puts
+ * the host's value back.
  */
 static ssize_t reading(int fd, void *buffer, size_t length)
 {
@@ -92,7 +92,8 @@ static ssize_t writing(int fd, const void *buffer, size_t length)
     errno = 0;
     if (fd == -1)
         return (ssize_t)length;
-    errno = EBADF; /* libunwind has nothing to write anywhere else, least of all to the host's files */
+    errno =
+        EBADF; /* libunwind has nothing to write anywhere else, least of all to the host's files */
     return -1;
 }
 

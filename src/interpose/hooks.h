@@ -30,10 +30,9 @@
  * The functions themselves keep errno.
  */
 struct ls_hook_targets {
-    /* The process is about to end or to become another program, on this thread. */
+    /* The process is about to end, or to become another program unless exec fails, on this thread.
+     */
     void (*before_end)(void);
-    /* exec failed: the process goes on. */
-    void (*end_was_off)(void);
     /* Around a call that the kernel refuses to a process with more than one thread. */
     void (*before_alone)(void);
     void (*after_alone)(void);

@@ -41,8 +41,8 @@ LS_INLINE bool is_due(size_t size)
     return false;
 }
 
-/* With allocator=jemalloc, an untracked block; NULL when the range is full or the thread is past its
- * end, and the host's own allocator is to answer. */
+/* With allocator=jemalloc, an untracked block; NULL when the range is full or the thread is past
+ * its end, and the host's own allocator is to answer. */
 static LS_COLD void *serve(size_t size, size_t alignment, bool zero)
 {
     return ls_memory_host_allocate(size, alignment, zero);

@@ -31,13 +31,6 @@ static void before_end(void)
         ls_hook_targets.before_end();
 }
 
-static int after_failed_exec(int result)
-{
-    if (ls_hook_targets.end_was_off != NULL)
-        ls_hook_targets.end_was_off();
-    return result;
-}
-
 void _exit(int status)
 {
     before_end();
@@ -53,38 +46,38 @@ void _Exit(int status)
 int execve(const char *path, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(LS_REAL(execve)(path, arguments, environment));
+    return LS_REAL(execve)(path, arguments, environment);
 }
 
 int execv(const char *path, char *const arguments[])
 {
     before_end();
-    return after_failed_exec(LS_REAL(execv)(path, arguments));
+    return LS_REAL(execv)(path, arguments);
 }
 
 int execvp(const char *file, char *const arguments[])
 {
     before_end();
-    return after_failed_exec(LS_REAL(execvp)(file, arguments));
+    return LS_REAL(execvp)(file, arguments);
 }
 
 int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(LS_REAL(execvpe)(file, arguments, environment));
+    return LS_REAL(execvpe)(file, arguments, environment);
 }
 
 int fexecve(int fd, char *const arguments[], char *const environment[])
 {
     before_end();
-    return after_failed_exec(LS_REAL(fexecve)(fd, arguments, environment));
+    return LS_REAL(fexecve)(fd, arguments, environment);
 }
 
 int execveat(int directory, const char *path, char *const arguments[], char *const environment[],
              int flags)
 {
     before_end();
-    return after_failed_exec(LS_REAL(execveat)(directory, path, arguments, environment, flags));
+    return LS_REAL(execveat)(directory, path, arguments, environment, flags);
 }
 
 static size_t count_arguments(const char *first, va_list *rest)

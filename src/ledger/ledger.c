@@ -49,9 +49,10 @@ static void wake_collector(void)
 static void notify(struct ls_live_handle handle)
 {
     if (!ls_ring_push(&ls_ledger.ring, event_of(handle))) {
-        /* Who asks for the sweep sees to it that it comes: of two producers that pass the wake level
-         * at once, neither may have seen just that number waiting. E1 pairs with E2: the sweep sees
-         * the state the slot has now. Otherwise it could miss the slot and take the wish with it. */
+        /* Who asks for the sweep sees to it that it comes: of two producers that pass the wake
+         * level at once, neither may have seen just that number waiting. E1 pairs with E2: the
+         * sweep sees the state the slot has now. Otherwise it could miss the slot and take the wish
+         * with it. */
         if (ls_exchange_acquire_release(&ls_ledger.sweep_wanted, 1) == 0)
             wake_collector();
         return;
@@ -170,7 +171,8 @@ void ls_ledger_drain(void)
         if (slot != NULL)
             account(NULL, handle.slot, slot);
     }
-    /* Events left behind a cell that its producer has claimed and not filled are found in the slots. */
+    /* Events left behind a cell that its producer has claimed and not filled are found in the
+     * slots. */
     if (ls_exchange_acquire_release(&ls_ledger.sweep_wanted, 0) != 0 || left > 0) /* E2 */
         ls_live_set_sweep(&ls_ledger.live, account, NULL);
 }
@@ -191,8 +193,8 @@ uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
 
 /*
  * Frames that identify the site: up to the first that no module owns. JIT code moves whenever it is
- * compiled again, and what lies outside of it is the way into it. Just inside of it lie the engine's
- * own frames of a call into native code, which come and go with each tier of compilation.
+ * compiled again, and what lies outside of it is the way into it. Just inside of it lie the
+ * engine's own frames of a call into native code, which come and go with each tier of compilation.
  */
 static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_jit,
                                    ls_ledger_is_dispatch *is_dispatch)

@@ -176,8 +176,7 @@ static uint32_t find_loaded(const struct ls_modules *modules, const struct sight
         const struct ls_module *module = modules->entries[i];
 
         if (ls_load_relaxed(&module->unloaded_ns) == UINT64_MAX &&
-            module->text_start == sighting->text_start &&
-            module->text_end == sighting->text_end &&
+            module->text_start == sighting->text_start && module->text_end == sighting->text_end &&
             strcmp(module->build_id, sighting->build_id) == 0)
             return i;
     }

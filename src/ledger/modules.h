@@ -22,10 +22,11 @@ struct ls_module {
     uintptr_t bias; /* what dl_iterate_phdr calls dlpi_addr */
     uintptr_t text_start;
     uintptr_t text_end;
-    uint64_t loaded_ns;   /* first refresh that saw it; 0 for those found at start */
-    /* First refresh that missed it; UINT64_MAX while loaded. Relaxed everywhere: a time by itself. */
+    uint64_t loaded_ns; /* first refresh that saw it; 0 for those found at start */
+    /* First refresh that missed it; UINT64_MAX while loaded. Relaxed everywhere: a time by itself.
+     */
     _Atomic uint64_t unloaded_ns;
-    uint64_t identity;    /* hash of the build-id, or of the base name without one */
+    uint64_t identity; /* hash of the build-id, or of the base name without one */
     bool is_main;
     bool is_own;     /* this library */
     bool is_runtime; /* libc, the loader, C++ runtime: never the place a person looks for */

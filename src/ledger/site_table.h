@@ -37,11 +37,11 @@ struct ls_module;
 struct ls_site {
     uint64_t id; /* the same in every run of the same binaries */
     enum ls_resource resource;
-    bool overflow;           /* stands for all sites that found the table full */
-    uint32_t stack;          /* first stack seen: ordinal, for native sites */
+    bool overflow;                  /* stands for all sites that found the table full */
+    uint32_t stack;                 /* first stack seen: ordinal, for native sites */
     const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */
-    uint32_t index;          /* in the table, for data kept beside it */
-    uint32_t next_in_bucket; /* index plus one */
+    uint32_t index;                 /* in the table, for data kept beside it */
+    uint32_t next_in_bucket;        /* index plus one */
     struct ls_tally tally;
     double peak_live_bytes;
     double first_seen_s;

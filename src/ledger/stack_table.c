@@ -65,7 +65,8 @@ static void *take_region(struct ls_stack_table *table, size_t bytes)
 
         if (start + bytes > table->region_bytes)
             return NULL;
-        /* Before the step is entered: else only the first stack of every step would meet the cap. */
+        /* Before the step is entered: else only the first stack of every step would meet the cap.
+         */
         if (enters_step && !ls_memory_own_charge(CHARGE_STEP))
             return NULL;
         if (ls_compare_exchange_relaxed(&table->region_used, &start, start + bytes))
@@ -83,7 +84,8 @@ static struct ls_stack *add_stack(struct ls_stack_table *table, uint64_t hash, c
 
     if (ordinal >= table->capacity)
         return NULL;
-    /* Memory first: an ordinal stays taken for ever, the memory cap may be met for a moment only. */
+    /* Memory first: an ordinal stays taken for ever, the memory cap may be met for a moment only.
+     */
     stack = take_region(table, sizeof(*stack) + depth * sizeof(*pcs));
     if (stack == NULL)
         return NULL;

@@ -131,7 +131,8 @@ static void make_name(struct ls_run_directory *run, const struct ls_run_director
 void ls_run_directory_init(struct ls_run_directory *run,
                            const struct ls_run_directory_options *options)
 {
-    const char *paths[LS_RUN_CANDIDATES] = {options->directory, options->temporary != NULL ? options->temporary : "/tmp"};
+    const char *paths[LS_RUN_CANDIDATES] = {
+        options->directory, options->temporary != NULL ? options->temporary : "/tmp"};
 
     memset(run, 0, sizeof(*run));
     for (size_t i = 0; i < LS_RUN_CANDIDATES; i++) {

@@ -58,8 +58,9 @@ void ls_run_directory_init(struct ls_run_directory *run,
                            const struct ls_run_directory_options *options);
 
 /*
- * Writes all four files, making the directory when needed: in `directory`, else in `temporary`. A file that fails does not keep the others from being tried. 0, or the first error as
- * -errno; `reason` says when a fallback is used or none worked.
+ * Writes all four files, making the directory when needed: in `directory`, else in `temporary`. A
+ * file that fails does not keep the others from being tried. 0, or the first error as -errno;
+ * `reason` says when a fallback is used or none worked.
  */
 int ls_run_directory_write(struct ls_run_directory *run, const struct ls_snapshot *snapshot);
 

@@ -116,11 +116,11 @@ struct ls_snapshot {
     } process;
 
     struct {
-        const char *mode;     /* "sampled" or "exact" */
+        const char *mode; /* "sampled" or "exact" */
         double sample_bytes;
         double js_sample_bytes; /* 0 when js is not tracked */
         double interval_s;
-        const char *track;     /* "all" or "heap+js" as given */
+        const char *track; /* "all" or "heap+js" as given */
         unsigned depth;
         unsigned top;
         const char *allocator; /* "host" or "jemalloc" */
@@ -149,7 +149,7 @@ struct ls_snapshot {
         unsigned rising_sites; /* of all sites, listed or not */
         double rising_growth_bytes_per_s;
         double explained_growth_share; /* 0 to 1 */
-        const char *message; /* one sentence; the writers print it as it is */
+        const char *message;           /* one sentence; the writers print it as it is */
     } verdict;
 
     const struct ls_snapshot_site *sites; /* sorted: rising first by growth, then by live bytes */

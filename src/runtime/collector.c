@@ -21,12 +21,15 @@
 #include "runtime/notes.h"
 #include "system/clock.h"
 #include "system/memory.h"
+#include "system/process.h"
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
-#define PICTURE_BYTES   ((size_t)64 << 20)
-#define LOCK_POLL_NS    100000
-#define PRUNE_EVERY     64
+#define PICTURE_BYTES ((size_t)64 << 20)
+/* Where the host's address space is limited, and so ours. */
+#define PICTURE_BYTES_LIMITED ((size_t)4 << 20)
+#define LOCK_POLL_NS          100000
+#define PRUNE_EVERY           64
 /* Before as many summaries nothing is expected to be known. */
 #define UNJUDGED_SUMMARIES 5
 /* V8 is asked for readings this long before a summary, so that they are there when it is made. */
@@ -37,9 +40,9 @@ static _Atomic int running;
 static _Atomic int stop_wanted;
 static _Atomic int thread_id;
 static pthread_t thread;
-static _Atomic uint32_t requested;      /* enum ls_collector_request, the strongest wins */
-static _Atomic uint32_t requests_made;  /* number of the last request */
-static _Atomic uint32_t requests_done;  /* all up to this one are served; a futex word */
+static _Atomic uint32_t requested;     /* enum ls_collector_request, the strongest wins */
+static _Atomic uint32_t requests_made; /* number of the last request */
+static _Atomic uint32_t requests_done; /* all up to this one are served; a futex word */
 static _Atomic int last_write_status;
 static struct ls_arena picture_arena;
 static struct ls_snapshot snapshot;
@@ -92,8 +95,9 @@ static void note_v8(void)
 /* Why a program that visibly grows is still being learned. */
 static void note_unjudged(const struct ls_judgement *judgement)
 {
-    static const char line[] = "V8 has made too few major collections to tell growth of its heap from "
-                               "garbage; until then JavaScript sites are learning";
+    static const char line[] =
+        "V8 has made too few major collections to tell growth of its heap from "
+        "garbage; until then JavaScript sites are learning";
 
     if (judgement->process.state == LS_PROCESS_LEARNING && judgement->learning_js_bytes > 0 &&
         ls_runtime.sequence >= UNJUDGED_SUMMARIES)
@@ -243,8 +247,8 @@ static void do_what_is_due(void)
 
 /*
  * A descriptor table of this thread's own, empty: the files it writes can then never take a number
- * the host expects to get, nor be closed by a host that closes all it finds. Where the kernel is too
- * old or forbids it, the table stays shared and descriptors are just kept away from 0, 1 and 2.
+ * the host expects to get, nor be closed by a host that closes all it finds. Where the kernel is
+ * too old or forbids it, the table stays shared and descriptors are just kept away from 0, 1 and 2.
  */
 static void leave_descriptors(void)
 {
@@ -260,7 +264,7 @@ static void *collect(void *unused)
     ls_sys_call6(SYS_prctl, PR_SET_NAME, (long)"leakshim", 0, 0, 0, 0);
     ls_store_relaxed(&thread_id, ls_sys_gettid());
     leave_descriptors();
-    while (!ls_load_acquire(&stop_wanted)) { /* K3 pairs with K4 */
+    while (!ls_load_acquire(&stop_wanted)) {                         /* K3 pairs with K4 */
         uint32_t seen_wakes = ls_load_acquire(&ls_ledger.wake_word); /* W2 pairs with W1 */
         do_what_is_due();
         wait_until(readings_requested ? next_summary_ns : next_summary_ns - reading_lead_ns(),
@@ -289,7 +293,9 @@ int ls_collector_start(void)
     if (ls_load_acquire(&running))
         return 0;
     if (picture_arena.base == NULL)
-        status = ls_arena_init(&picture_arena, PICTURE_BYTES);
+        status =
+            ls_arena_init(&picture_arena,
+                          ls_process_address_limit() == 0 ? PICTURE_BYTES : PICTURE_BYTES_LIMITED);
     if (status != 0)
         return status;
     next_summary_ns = ls_clock_monotonic_ns() + ls_runtime.options.interval_ns;

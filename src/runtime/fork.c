@@ -1,7 +1,7 @@
 /*
- * fork. Before it, the ledger is brought to rest: the collector's lock is taken and running captures
- * are waited for, both with a bound, so that the child's copy is whole. The child then starts a run
- * of its own; where the bound was not met it only keeps freeing right.
+ * fork. Before it, the ledger is brought to rest: the collector's lock is taken and running
+ * captures are waited for, both with a bound, so that the child's copy is whole. The child then
+ * starts a run of its own; where the bound was not met it only keeps freeing right.
  */
 #include "runtime/runtime.h"
 
@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "capture/heap.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
@@ -24,8 +25,9 @@
 #define PREPARE_LOCK_NS LS_NS_PER_S
 #define MARKER_BYTES    4096
 
-static bool locked;
-static bool captures_rest;
+/* Of the fork this thread is in: two threads may fork at once. */
+static LS_THREAD_LOCAL bool locked;
+static LS_THREAD_LOCAL bool captures_rest;
 
 static void prepare(void)
 {
@@ -85,8 +87,8 @@ static void in_child(void)
 
 int ls_fork_start(void)
 {
-    void *marker = ls_sys_mmap(NULL, MARKER_BYTES, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *marker =
+        ls_sys_mmap(NULL, MARKER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int status;
 
     if (ls_sys_mmap_failed(marker))

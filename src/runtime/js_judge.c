@@ -1,15 +1,15 @@
 /*
  * The verdict of JavaScript sites.
  *
- * Between two major collections dead objects count as live and a healthy cache rises like a leak, so
- * only readings made right after one are judged (docs/v8.md has the measurements). They are few: a
- * busy server has one every few seconds, a calm one a few in a minute. So two questions are asked of
- * them, and a yes to either is `rising`:
+ * Between two major collections dead objects count as live and a healthy cache rises like a leak,
+ * so only readings made right after one are judged (docs/v8.md has the measurements). They are few:
+ * a busy server has one every few seconds, a calm one a few in a minute. So two questions are asked
+ * of them, and a yes to either is `rising`:
  *
  *   - Does the series of such readings rise, as for any other site?
- *   - Do the dates of what is alive in one reading say that what is allocated stays, evenly since the
- *     start; and did the one before, or has it been watched long enough, so that a cache which is
- *     just filling is not taken for a leak?
+ *   - Do the dates of what is alive say that what is allocated stays, evenly since the start; and
+ * did a reading some time before say so too? A cache that is filling looks like that until it is
+ *     full, and no longer; at one reading nobody can tell.
  */
 #include "runtime/runtime.h"
 
@@ -20,14 +20,17 @@
 #include "v8/retention.h"
 
 /* Loading the program is over: objects from before say nothing about growth. */
-#define WARMUP_S        2.0
-#define WARMUP_SHARE    0.1
-/* Two collections this far apart, or one after this long, rule out most caches that fill. */
-#define CONFIRM_S       2.0
-#define LONG_WATCH_S    30.0
+#define WARMUP_S     2.0
+#define WARMUP_SHARE 0.1
+/* Readings that confirm each other lie this far apart, and by this share of the time watched. */
+#define CONFIRM_S     1.0
+#define CONFIRM_SHARE 0.2
+/* The first of them may rest on fewer samples than the second. */
+#define SIGHTING_SAMPLES 6.0
+#define SIGHTING_SHARE   (1.0 / 3)
 
 struct evidence {
-    double even_since_s; /* time of the first of the unbroken row of even readings; 0: none */
+    double even_since_s; /* first of the unbroken row of readings that look even; 0: none */
     double measured_s;
     double inclusive_bytes; /* at the last measured reading */
     double kept_bytes_per_s;
@@ -54,12 +57,26 @@ static double warmup_of(const struct ls_js_reading *reading)
     return total_s * WARMUP_SHARE < WARMUP_S ? total_s * WARMUP_SHARE : WARMUP_S;
 }
 
+static bool looks_even(const struct ls_v8_retention *retention)
+{
+    double total = 0;
+
+    for (size_t i = 0; i < LS_V8_RETENTION_PARTS; i++)
+        total += retention->part_bytes[i];
+    for (size_t i = 0; i < LS_V8_RETENTION_PARTS; i++) {
+        if (retention->part_bytes[i] < SIGHTING_SHARE * total / LS_V8_RETENTION_PARTS)
+            return false;
+    }
+    return retention->samples >= SIGHTING_SAMPLES;
+}
+
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source)
 {
     double now_s = (double)reading->taken_ns / (double)LS_NS_PER_S;
     struct evidence *evidence = evidence_of(site);
     struct ls_v8_retention retention;
+    double apart_s;
     bool grew;
 
     if (evidence == NULL ||
@@ -74,25 +91,26 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
         source->live_count > 0 ? source->live_bytes / source->live_count : 0;
-    if (!retention.even || !grew) {
+    if (!looks_even(&retention) || !grew) {
         evidence->even_since_s = 0;
         evidence->holds = false;
         return;
     }
     if (evidence->even_since_s == 0)
         evidence->even_since_s = now_s;
-    evidence->holds = evidence->holds || retention.window_s >= LONG_WATCH_S ||
-                      now_s - evidence->even_since_s >= CONFIRM_S;
+    apart_s = now_s - evidence->even_since_s;
+    evidence->holds = evidence->holds || (retention.even && apart_s >= CONFIRM_S &&
+                                          apart_s >= CONFIRM_SHARE * retention.window_s);
 }
 
 /* How sure: the chance that sampling alone shows such growth somewhere among the sites tested. */
 static double confidence_of(const struct evidence *evidence, unsigned sites_tested)
 {
-    double doubt = evidence->error_bytes_per_s > 0
-                       ? ls_math_normal_tail(evidence->kept_bytes_per_s /
-                                             evidence->error_bytes_per_s) *
-                             (double)sites_tested
-                       : 0;
+    double doubt =
+        evidence->error_bytes_per_s > 0
+            ? ls_math_normal_tail(evidence->kept_bytes_per_s / evidence->error_bytes_per_s) *
+                  (double)sites_tested
+            : 0;
 
     return doubt < 0.5 ? 1.0 - doubt : 0.5;
 }

@@ -1,6 +1,6 @@
 /*
- * V8's readings as sites of the ledger. A reading is absolute: a site holds what the last reading of
- * every live isolate says of its function, and nothing once no reading has it any more.
+ * V8's readings as sites of the ledger. A reading is absolute: a site holds what the last reading
+ * of every live isolate says of its function, and nothing once no reading has it any more.
  */
 #include "runtime/runtime.h"
 

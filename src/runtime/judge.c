@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger/ledger.h"
 #include "base/math.h"
+#include "ledger/ledger.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
@@ -149,8 +149,9 @@ static void consider(const struct limit *limit, const struct ls_trend_process *p
                                       ? (left > 0 ? left : 0) / judgement->rising_js_bytes_per_s
                                       : -1;
     }
-    if (first || (answer.seconds_to_limit >= 0 && (best->seconds_to_limit < 0 ||
-                                                   answer.seconds_to_limit < best->seconds_to_limit)) ||
+    if (first ||
+        (answer.seconds_to_limit >= 0 &&
+         (best->seconds_to_limit < 0 || answer.seconds_to_limit < best->seconds_to_limit)) ||
         (answer.seconds_to_limit < 0 && best->seconds_to_limit < 0 &&
          limit->limit_bytes - limit->used_bytes < judgement->limit_bytes - judgement->rss_bytes)) {
         *best = answer;
@@ -168,8 +169,9 @@ static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
 
     if (js->isolates == 0)
         return 0;
-    ls_history_add(&v8_heap_history,
-                   (struct ls_history_point){.time_s = now_s, .live_bytes = (float)js->total_heap_bytes});
+    ls_history_add(
+        &v8_heap_history,
+        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)js->total_heap_bytes});
     for (uint32_t i = 0; i < count; i++) {
         times[i] = v8_heap_history.points[i].time_s - (double)v8_heap_history.points[i].lag_s;
         values[i] = v8_heap_history.points[i].live_bytes;
@@ -206,8 +208,7 @@ static double js_heap_limit(const struct ls_js_totals *js)
 }
 
 static void judge_process(const struct ls_process_memory *memory, double now_s,
-                          double tracked_bytes_per_s,
-                          struct ls_judgement *judgement)
+                          double tracked_bytes_per_s, struct ls_judgement *judgement)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct ls_js_totals js;
@@ -227,15 +228,15 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
     process.tracked_bytes_per_s += v8_heap_growth(&js, now_s);
     judgement->v8_heap_bytes = js.isolates > 0 ? js.total_heap_bytes : -1;
     ls_trend_judge_process(&process, &best);
-    consider(&(struct limit){(double)ls_process_cgroup_limit(), judgement->rss_bytes, "cgroup",
-                             false},
-             &process, judgement, &best);
+    consider(
+        &(struct limit){(double)ls_process_cgroup_limit(), judgement->rss_bytes, "cgroup", false},
+        &process, judgement, &best);
     consider(&(struct limit){(double)ls_process_address_limit(), (double)memory->virtual_bytes,
                              "rlimit", false},
              &process, judgement, &best);
     if (js.isolates > 0)
-        consider(&(struct limit){js_heap_limit(&js), js.fullest_used_bytes, "v8", true},
-                 &process, judgement, &best);
+        consider(&(struct limit){js_heap_limit(&js), js.fullest_used_bytes, "v8", true}, &process,
+                 judgement, &best);
     judgement->process = best;
     if (best.state != LS_PROCESS_LEAKING &&
         judgement->learning_js_bytes > UNJUDGED_SHARE * judgement->rss_bytes)
@@ -278,8 +279,9 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     ls_process_read_memory(&memory);
     judgement->rss_bytes = (double)memory.resident_bytes;
     judgement->file_bytes = (double)memory.resident_file_bytes;
-    ls_history_add(&resident_history,
-                   (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
+    ls_history_add(
+        &resident_history,
+        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
     tested = live_sites();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);

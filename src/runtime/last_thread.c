@@ -1,8 +1,9 @@
 /*
- * A process whose main thread has called pthread_exit ends, by exit(0), when its last thread returns.
- * The collector would be that thread and never return. So a thread of ours, made at that moment by
- * the main thread and so with the host's descriptors, waits until only ours are left, ends the
- * collector and returns: the last thread then runs the host's exit handlers as it would have.
+ * A process whose main thread has called pthread_exit ends, by exit(0), when its last thread
+ * returns. The collector would be that thread and never return. So a thread of ours, made at that
+ * moment by the main thread and so with the host's descriptors, waits until only ours are left,
+ * ends the collector and returns: the last thread then runs the host's exit handlers as it would
+ * have.
  */
 #include "runtime/runtime.h"
 

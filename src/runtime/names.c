@@ -113,8 +113,7 @@ static void collect(struct batch *batch, const struct address *address)
 
 static void name_batch(const struct batch *batch)
 {
-    int status =
-        ls_symbols_name(batch->first.module, batch->first.build_id, queries, batch->count);
+    int status = ls_symbols_name(batch->first.module, batch->first.build_id, queries, batch->count);
 
     if (status <= 0)
         return; /* no symbols, or another file by now: module and offset have to do */
@@ -200,8 +199,8 @@ static void collect_dispatch(struct batch *batch, const struct ls_stack *stack)
     if (jit == stack->depth)
         return;
     for (uint32_t i = jit; i > 0 && jit - i < DISPATCH_FRAMES_MAX; i--) {
-        const struct ls_module *module = ls_modules_find(&ls_ledger.modules, stack->pcs[i - 1],
-                                                         stack->first_seen_ns);
+        const struct ls_module *module =
+            ls_modules_find(&ls_ledger.modules, stack->pcs[i - 1], stack->first_seen_ns);
         struct address address = address_of_pc(module, stack->pcs[i - 1]);
 
         collect(batch, &address);
@@ -264,14 +263,14 @@ bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
 static bool is_allocator(const char *function)
 {
     static const char *const wrappers[] = {
-        "malloc",        "calloc",        "realloc",        "xmalloc*",      "xcalloc*",
-        "xrealloc*",     "xstrdup*",      "x_malloc",       "safe_malloc",   "operator new*",
-        "g_malloc*",     "g_realloc*",    "g_strdup*",      "g_slice_alloc*", "zmalloc*",
-        "zcalloc*",      "zrealloc*",     "ztrymalloc*",    "ztryrealloc*",  "sdsnew*",
-        "ngx_alloc",     "ngx_calloc",    "ngx_palloc*",    "ngx_pnalloc",   "ngx_pcalloc",
-        "sqlite3Mem*",   "sqlite3Malloc*", "PyMem_*",       "PyObject_Malloc", "_PyObject_Malloc*",
-        "_PyMem_*",      "uv__malloc",    "uv__calloc",     "uv__realloc",   "CRYPTO_malloc",
-        "CRYPTO_zalloc", "CRYPTO_realloc", "std::*",        "__gnu_cxx::*",
+        "malloc",        "calloc",         "realloc",     "xmalloc*",        "xcalloc*",
+        "xrealloc*",     "xstrdup*",       "x_malloc",    "safe_malloc",     "operator new*",
+        "g_malloc*",     "g_realloc*",     "g_strdup*",   "g_slice_alloc*",  "zmalloc*",
+        "zcalloc*",      "zrealloc*",      "ztrymalloc*", "ztryrealloc*",    "sdsnew*",
+        "ngx_alloc",     "ngx_calloc",     "ngx_palloc*", "ngx_pnalloc",     "ngx_pcalloc",
+        "sqlite3Mem*",   "sqlite3Malloc*", "PyMem_*",     "PyObject_Malloc", "_PyObject_Malloc*",
+        "_PyMem_*",      "uv__malloc",     "uv__calloc",  "uv__realloc",     "CRYPTO_malloc",
+        "CRYPTO_zalloc", "CRYPTO_realloc", "std::*",      "__gnu_cxx::*",
     };
 
     for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {

@@ -76,7 +76,8 @@ static bool is_stderr_of_start(int fd)
 }
 
 /* The host's descriptor 2 as it is at this moment, for a thread that shares no descriptors with the
- * host. -errno when the kernel is older than 5.6 or forbids it: then the line is in the notes only. */
+ * host. -errno when the kernel is older than 5.6 or forbids it: then the line is in the notes only.
+ */
 static int borrow_stderr(void)
 {
     long process = ls_sys_call6(SYS_pidfd_open, ls_sys_getpid(), 0, 0, 0, 0, 0);

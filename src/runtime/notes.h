@@ -1,9 +1,9 @@
 /*
- * What the library has to say about itself: lines for health.notes, each once, and on stderr at most
- * one line for each thing the user can mend.
+ * What the library has to say about itself: lines for health.notes, each once, and on stderr at
+ * most one line for each thing the user can mend.
  *
- * Any thread; short spin lock, nothing is called under it. Lines are kept for the process's life. The
- * collector has descriptors of its own and borrows the host's stderr for a line.
+ * Any thread; short spin lock, nothing is called under it. Lines are kept for the process's life.
+ * The collector has descriptors of its own and borrows the host's stderr for a line.
  */
 #ifndef LS_RUNTIME_NOTES_H
 #define LS_RUNTIME_NOTES_H

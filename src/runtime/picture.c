@@ -21,8 +21,7 @@
 static void copy_points(struct ls_arena *arena, const struct ls_site *site,
                         struct ls_snapshot_site *view)
 {
-    struct ls_snapshot_point *points =
-        ls_arena_take(arena, site->history.count * sizeof(*points));
+    struct ls_snapshot_point *points = ls_arena_take(arena, site->history.count * sizeof(*points));
 
     if (points == NULL)
         return;

@@ -14,8 +14,8 @@ struct age_counts {
 };
 
 struct ages {
-    struct age_counts *counts;  /* by listed place */
-    uint32_t *place_of_site;    /* by site index: listed place plus one */
+    struct age_counts *counts; /* by listed place */
+    uint32_t *place_of_site;   /* by site index: listed place plus one */
     uint64_t now_ns;
 };
 

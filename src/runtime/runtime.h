@@ -71,7 +71,8 @@ enum ls_collector_request {
 
 /* Starts the thread. 0 or -errno. */
 int ls_collector_start(void);
-/* Asks for a summary and waits for it, at most `timeout_ns`. 0, -ETIMEDOUT, or the write's error. */
+/* Asks for a summary and waits for it, at most `timeout_ns`. 0, -ETIMEDOUT, or the write's error.
+ */
 int ls_collector_request(enum ls_collector_request request, uint64_t timeout_ns);
 /* Ends the thread and waits for it, for calls that a process with more than one thread is refused;
  * ls_collector_start brings it back. False when there was none. */
@@ -100,13 +101,13 @@ struct ls_judgement {
     double rss_bytes;
     double file_bytes;
     double live_heap_bytes;
-    double v8_heap_bytes; /* -1: no isolate read */
+    double v8_heap_bytes;     /* -1: no isolate read */
     double learning_js_bytes; /* held by JavaScript sites that cannot be judged yet */
 };
 
-/* Adds this moment to every history and judges. A final one, of a process that is ending, adds nothing
- * and keeps the verdicts of the last interval: what a program frees as it ends says nothing about
- * growth. Under the collector's lock. */
+/* Adds this moment to every history and judges. A final one, of a process that is ending, adds
+ * nothing and keeps the verdicts of the last interval: what a program frees as it ends says nothing
+ * about growth. Under the collector's lock. */
 void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement);
 /* Adds what the site's tally holds to its history. */
 void ls_judge_remember(struct ls_site *site, double now_s);
@@ -141,7 +142,8 @@ void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
 
 /* --- picture.c --- */
 /* Builds the snapshot from the ledger, under the collector's lock; everything it points to lives in
- * `arena` or for ever. Names of native frames are filled in by ls_names_resolve, without the lock. */
+ * `arena` or for ever. Names of native frames are filled in by ls_names_resolve, without the lock.
+ */
 int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement, uint64_t now_ns,
                     bool final, struct ls_snapshot *snapshot);
 /* What needs names: functions, locations, the message. Without the lock. */

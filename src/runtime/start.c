@@ -25,13 +25,13 @@
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
-#define CHILD_MARK      "LEAKSHIM_TRACKED_BY"
-#define LAST_WORD_NS    (2 * LS_NS_PER_S)
+#define CHILD_MARK   "LEAKSHIM_TRACKED_BY"
+#define LAST_WORD_NS (2 * LS_NS_PER_S)
 
-#define SAMPLED_STACKS  65536
-#define EXACT_STACKS    262144
-#define RING_EVENTS     16384
-#define SLOT_BYTES      sizeof(struct ls_live_slot)
+#define SAMPLED_STACKS 65536
+#define EXACT_STACKS   262144
+#define RING_EVENTS    16384
+#define SLOT_BYTES     sizeof(struct ls_live_slot)
 
 struct ls_runtime ls_runtime;
 
@@ -52,7 +52,8 @@ void ls_runtime_describe_directory(struct ls_run_directory_options *directory)
         .temporary = getenv("TMPDIR"),
         .program = ls_runtime.program,
         .pid = ls_runtime.pid,
-        .started_at = ls_runtime.started_at,
+        /* Of the run and not of the process: a program that executes itself keeps its start. */
+        .started_at = (double)ls_clock_ns(CLOCK_REALTIME) * 1e-9,
     };
 }
 
@@ -109,15 +110,19 @@ static void start_optional_parts(void)
         ls_v8_start(ls_runtime.options.js_sample_bytes))
         ls_hook_targets.safe_point = ls_v8_safe_point;
     if (!ls_heap_sees_malloc()) {
-        ls_note("malloc is not ours here: the program, or a library loaded before this one, has its "
-                "own; the heap is not tracked");
+        ls_note(
+            "malloc is not ours here: the program, or a library loaded before this one, has its "
+            "own; the heap is not tracked");
         ls_runtime.degraded = true;
     }
 }
 
 static void refresh_modules(void)
 {
+    int saved_errno = errno;
+
     ls_modules_refresh(&ls_ledger.modules, ls_clock_monotonic_ns());
+    errno = saved_errno;
 }
 
 bool ls_runtime_leaves_a_run(void)
@@ -186,13 +191,12 @@ static void set_heap_mode(void)
 
 int ls_runtime_activate(void)
 {
-    static bool parts_started;
+    static _Atomic int parts_started;
     int status = 0;
 
     if (ls_load_acquire(&ls_runtime.state) == LS_RUNTIME_OFF)
         return -ENOTSUP;
-    if (!parts_started) {
-        parts_started = true;
+    if (ls_exchange_acquire_release(&parts_started, 1) == 0) {
         status = start_required_parts();
         if (status == 0) {
             start_optional_parts();
@@ -209,7 +213,8 @@ int ls_runtime_activate(void)
         at_quick_exit(write_last_word);
     }
     if (status != 0) {
-        ls_warn("could not start: out of memory, address space or threads; the program runs untracked");
+        ls_warn(
+            "could not start: out of memory, address space or threads; the program runs untracked");
         ls_heap_set_mode(LS_HEAP_OFF);
         ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
         return status;

@@ -10,7 +10,7 @@
 #define ALIGNMENT   16
 #define CHARGE_STEP ((size_t)64 << 10)
 /* Kept through a reset, so that the usual summary costs no page faults. */
-#define KEPT_BYTES  ((size_t)256 << 10)
+#define KEPT_BYTES ((size_t)256 << 10)
 
 int ls_arena_init(struct ls_arena *arena, size_t size)
 {

@@ -18,9 +18,9 @@ int lsje_mallctl(const char *name, void *old, size_t *old_length, void *new, siz
 
 extern const char *lsje_malloc_conf;
 /* abort_conf:false and no output: jemalloc must not end or write to the host. One automatic arena:
- * only our own tables use it. */
+ * only our own tables use it, and need no thread caches: those of the ranges are made by hand. */
 const char *lsje_malloc_conf = "abort_conf:false,narenas:1,dss:disabled,background_thread:false,"
-                               "dirty_decay_ms:1000,muzzy_decay_ms:0,tcache_max:32768";
+                               "dirty_decay_ms:1000,muzzy_decay_ms:0,tcache:false,tcache_max:32768";
 
 #define ALIGN_FLAG(alignment) ((alignment) > 1 ? __builtin_ctzll(alignment) : 0)
 #define ARENA_FLAG(arena)     ((int)(((arena) + 1) << 20))
@@ -46,14 +46,16 @@ struct extent_hooks {
 struct range_arena {
     struct extent_hooks hooks;
     struct ls_memory_range *range;
-    _Atomic size_t used; /* bytes of the range handed to jemalloc so far; never shrinks, because
-                            jemalloc keeps what it gives back and uses it again */
+    _Atomic size_t used;    /* bytes of the range handed to jemalloc so far; never shrinks, because
+                               jemalloc keeps what it gives back and uses it again */
     _Atomic size_t allowed; /* no extent ends beyond it */
     unsigned index;
 };
 
-struct ls_memory_range ls_memory_tracked_range;
-struct ls_memory_range ls_memory_host_range;
+/* A base no address is above, so that a reader who sees the size before the base sees nothing
+ * inside. */
+struct ls_memory_range ls_memory_tracked_range = {.base = UINTPTR_MAX / 2 + 1};
+struct ls_memory_range ls_memory_host_range = {.base = UINTPTR_MAX / 2 + 1};
 
 static struct range_arena tracked_arena;
 static struct range_arena host_arena;
@@ -161,8 +163,8 @@ static int reserve_range(struct ls_memory_range *range)
             size >>= 1;
     }
     for (; size >= LEAST_RANGE; size >>= 1) {
-        void *base = ls_sys_mmap(NULL, size, PROT_NONE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *base =
+            ls_sys_mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (!ls_sys_mmap_failed(base)) {
             range->base = (uintptr_t)base;
@@ -173,8 +175,8 @@ static int reserve_range(struct ls_memory_range *range)
     return -ENOMEM;
 }
 
-/* The part no extent has been taken from goes back. An extent that is being taken at this moment may
- * find its mprotect refused; jemalloc then has no memory, and the block is not tracked. */
+/* The part no extent has been taken from goes back. An extent that is being taken at this moment
+ * may find its mprotect refused; jemalloc then has no memory, and the block is not tracked. */
 static void shrink_range(struct range_arena *arena, uint64_t limit_bytes)
 {
     size_t size = ls_load_relaxed(&arena->range->size);

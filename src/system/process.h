@@ -18,7 +18,8 @@ struct ls_process_memory {
 /* 0 or -errno. */
 int ls_process_read_memory(struct ls_process_memory *memory);
 
-/* The least memory limit of the cgroups this process is in, version 2 or 1; 0 when there is none. */
+/* The least memory limit of the cgroups this process is in, version 2 or 1; 0 when there is none.
+ */
 uint64_t ls_process_cgroup_limit(void);
 /* RLIMIT_AS; 0 when there is none. */
 uint64_t ls_process_address_limit(void);
@@ -31,7 +32,6 @@ double ls_process_started_at(void);
 void ls_process_program(char *name, size_t capacity);
 /* Arguments joined by spaces, cut to what fits. */
 void ls_process_command(char *command, size_t capacity);
-
 
 /* Absolute path; "" when it cannot be known. */
 void ls_process_working_directory(char *path, size_t capacity);

@@ -33,9 +33,9 @@ static void seal(uintptr_t start, size_t size)
 
 /* The relocations of the library that bind functions, from its dynamic section. */
 struct bindings {
-    const ElfW(Rela) *relocations[2];
+    const ElfW(Rela) * relocations[2];
     size_t counts[2];
-    const ElfW(Sym) *symbols;
+    const ElfW(Sym) * symbols;
     const char *names;
 };
 
@@ -75,7 +75,7 @@ static void read_dynamic(const struct link_map *map, struct bindings *bindings)
     }
 }
 
-static bool binds_a_pointer(const ElfW(Rela) *relocation)
+static bool binds_a_pointer(const ElfW(Rela) * relocation)
 {
     unsigned long type = ELF64_R_TYPE(relocation->r_info);
 
@@ -87,8 +87,8 @@ static bool binds_a_pointer(const ElfW(Rela) *relocation)
 }
 
 static int rebind_relocation(const struct link_map *map, const struct bindings *bindings,
-                             const ElfW(Rela) *relocation,
-                             const struct ls_rebinding *rebindings, size_t count)
+                             const ElfW(Rela) * relocation, const struct ls_rebinding *rebindings,
+                             size_t count)
 {
     unsigned long symbol = ELF64_R_SYM(relocation->r_info);
     const ElfW(Sym) *entry = &bindings->symbols[symbol];
