@@ -158,7 +158,8 @@ static void list_long_options(struct option *list, char (*names)[32])
 static void complain_of_argument(int code, char **arguments)
 {
     char letter[] = {'-', (char)optopt, '\0'};
-    bool is_letter = optopt > 0 && optopt <= UCHAR_MAX && strncmp(arguments[optind - 1], "--", 2);
+    bool is_letter =
+        optopt > 0 && optopt <= UCHAR_MAX && strncmp(arguments[optind - 1], "--", 2) != 0;
 
     complain(code == ':' ? "run: a value is missing for '" : "run: unknown option '",
              is_letter ? letter : arguments[optind - 1], "'");

@@ -86,7 +86,8 @@ static size_t count_arguments(const char *first, va_list *rest)
     va_list list;
 
     va_copy(list, *rest);
-    for (const char *argument = first; argument != NULL; argument = va_arg(list, const char *))
+    for (const char *argument = first; argument != NULL;
+         argument = va_arg(list, const char *)) /* NOLINT */
         count++;
     va_end(list);
     return count;

@@ -441,7 +441,8 @@ static bool skip_type_inner(struct parser *parser)
     case 'A':
         return skip_array_type(parser);
     case 'M':
-        return skip_type(parser) && skip_type(parser);
+        /* The class, then the member. */
+        return skip_type(parser) && skip_type(parser); /* NOLINT(misc-redundant-expression) */
     case 'D':
         return skip_d_type(parser);
     default:

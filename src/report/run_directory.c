@@ -180,7 +180,7 @@ static int open_parent(const char *path)
 
 static int open_candidate(const char *path, const char *name)
 {
-    struct stat status;
+    struct stat status = {0};
     int parent = open_parent(path);
     int fd;
 

@@ -170,7 +170,7 @@ static int survey_entry(void *context, const char *name)
 {
     struct survey *survey = context;
     const char *stamp;
-    double written_at;
+    double written_at = 0;
     pid_t pid;
     int fd;
 

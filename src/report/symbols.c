@@ -70,7 +70,7 @@ static int read_section(const struct elf_file *file, uint64_t index, Elf64_Shdr 
 static int open_elf(struct elf_file *file, const char *path)
 {
     struct stat status;
-    Elf64_Shdr first;
+    Elf64_Shdr first = {0};
     long result = ls_sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 
     if (result < 0)
@@ -219,7 +219,7 @@ static size_t first_at_or_after(const struct ls_symbols_query *queries, size_t c
 
 static bool is_function(const Elf64_Sym *symbol)
 {
-    unsigned type = ELF64_ST_TYPE(symbol->st_info);
+    unsigned type = ELF64_ST_TYPE(symbol->st_info); /* NOLINT: read_at has filled it */
 
     return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol->st_shndx != SHN_UNDEF;
 }

@@ -22,16 +22,18 @@
 /* Loading the program is over: objects from before say nothing about growth. */
 #define WARMUP_S     2.0
 #define WARMUP_SHARE 0.1
-/* Readings that confirm each other lie this far apart, and by this share of the time watched. */
-#define CONFIRM_S     1.0
-#define CONFIRM_SHARE 0.2
-/* The first of them may rest on fewer samples than the second. */
+/* A reading confirms one that watched the site for half as long: what filled up meanwhile is no
+ * longer even. And nothing is said before as many intervals. */
+#define CONFIRM_RATIO     2.0
+#define CONFIRM_INTERVALS 3.0
+/* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
 
 struct evidence {
-    double even_since_s; /* first of the unbroken row of readings that look even; 0: none */
-    double measured_s;
+    uint64_t first_live_ns; /* first reading of any kind that had the site; 0: none yet */
+    double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
+                               even; 0: none */
     double inclusive_bytes; /* at the last measured reading */
     double kept_bytes_per_s;
     double error_bytes_per_s;
@@ -50,11 +52,25 @@ static struct evidence *evidence_of(const struct ls_site *site)
     return *chunk == NULL ? NULL : &(*chunk)[site->index % LS_SITES_PER_CHUNK];
 }
 
-static double warmup_of(const struct ls_js_reading *reading)
+void ls_js_judge_seen(const struct ls_site *site, uint64_t taken_ns)
+{
+    struct evidence *evidence = evidence_of(site);
+
+    if (evidence != NULL && evidence->first_live_ns == 0)
+        evidence->first_live_ns = taken_ns;
+}
+
+/* From the start of sampling to where the site's window starts. */
+static double warmup_of(const struct ls_js_reading *reading, const struct evidence *evidence)
 {
     double total_s = (double)(reading->taken_ns - reading->sampling_since_ns) / (double)LS_NS_PER_S;
+    double warmup_s = total_s * WARMUP_SHARE < WARMUP_S ? total_s * WARMUP_SHARE : WARMUP_S;
+    double before_s = 0;
 
-    return total_s * WARMUP_SHARE < WARMUP_S ? total_s * WARMUP_SHARE : WARMUP_S;
+    if (evidence->first_live_ns > reading->sampling_since_ns)
+        before_s =
+            (double)(evidence->first_live_ns - reading->sampling_since_ns) / (double)LS_NS_PER_S;
+    return before_s > warmup_s ? before_s : warmup_s;
 }
 
 static bool looks_even(const struct ls_v8_retention *retention)
@@ -70,37 +86,40 @@ static bool looks_even(const struct ls_v8_retention *retention)
     return retention->samples >= SIGHTING_SAMPLES;
 }
 
+static bool is_confirmed(const struct evidence *evidence, const struct ls_v8_retention *retention)
+{
+    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
+
+    return retention->even && retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s &&
+           retention->window_s >= CONFIRM_INTERVALS * interval_s;
+}
+
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source)
 {
-    double now_s = (double)reading->taken_ns / (double)LS_NS_PER_S;
     struct evidence *evidence = evidence_of(site);
     struct ls_v8_retention retention;
-    double apart_s;
     bool grew;
 
     if (evidence == NULL ||
-        !ls_v8_retention_measure(reading, source, warmup_of(reading), &retention))
+        !ls_v8_retention_measure(reading, source, warmup_of(reading, evidence), &retention))
         return;
     /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
      * function grows only with a leak. */
     grew = source->inclusive_bytes > evidence->inclusive_bytes;
     evidence->inclusive_bytes = source->inclusive_bytes;
-    evidence->measured_s = now_s;
     evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
         source->live_count > 0 ? source->live_bytes / source->live_count : 0;
     if (!looks_even(&retention) || !grew) {
-        evidence->even_since_s = 0;
+        evidence->sighted_after_s = 0;
         evidence->holds = false;
         return;
     }
-    if (evidence->even_since_s == 0)
-        evidence->even_since_s = now_s;
-    apart_s = now_s - evidence->even_since_s;
-    evidence->holds = evidence->holds || (retention.even && apart_s >= CONFIRM_S &&
-                                          apart_s >= CONFIRM_SHARE * retention.window_s);
+    if (evidence->sighted_after_s == 0)
+        evidence->sighted_after_s = retention.window_s;
+    evidence->holds = evidence->holds || is_confirmed(evidence, &retention);
 }
 
 /* How sure: the chance that sampling alone shows such growth somewhere among the sites tested. */
@@ -137,5 +156,5 @@ void ls_js_judge_absent(const struct ls_site *site)
     struct evidence *evidence = evidence_of(site);
 
     if (evidence != NULL)
-        *evidence = (struct evidence){0};
+        *evidence = (struct evidence){.first_live_ns = evidence->first_live_ns};
 }

@@ -79,7 +79,10 @@ static void weigh(const struct ls_js_reading *reading)
     for (size_t i = 0; i < reading->site_count; i++) {
         struct ls_site *site = site_of(&reading->sites[i]);
 
-        if (site != NULL && !site->overflow)
+        if (site == NULL || site->overflow)
+            continue;
+        ls_js_judge_seen(site, reading->taken_ns);
+        if (reading->after_major_gc)
             ls_js_judge_reading(site, reading, &reading->sites[i]);
     }
 }
@@ -98,8 +101,7 @@ static void take_readings(void)
             continue;
         }
         keep_reading(isolate, reading);
-        if (reading->after_major_gc)
-            weigh(reading);
+        weigh(reading);
     }
     while ((count = ls_v8_take_ended(ended, 64)) > 0) {
         for (size_t i = 0; i < count; i++) {

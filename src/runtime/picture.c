@@ -152,7 +152,9 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     struct ls_snapshot_site *views;
     size_t listed;
 
-    if (order == NULL && count > 0)
+    if (count == 0)
+        return 0;
+    if (order == NULL)
         return -ENOMEM;
     listed = ls_picture_order(order, ls_runtime.options.top);
     views = ls_arena_take(arena, listed * sizeof(*views));

@@ -131,6 +131,8 @@ struct ls_js_totals {
 void ls_js_sites_totals(struct ls_js_totals *totals);
 
 /* --- js_judge.c --- */
+/* A reading of any kind had the site. */
+void ls_js_judge_seen(const struct ls_site *site, uint64_t taken_ns);
 /* Weighs what a reading made right after a major collection says of one site. */
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source);

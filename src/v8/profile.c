@@ -171,7 +171,7 @@ static int remember_node(struct ls_v8_rollup *rollup, uint32_t node_id, size_t s
 /* The slot that holds the function's site, or the empty one where it belongs. */
 static size_t find_slot(const struct ls_v8_rollup *rollup, const struct ls_js_function *function)
 {
-    size_t slot = function->key % rollup->slot_count;
+    size_t slot = function->key % rollup->slot_count; /* NOLINT: there are slots by now */
 
     while (rollup->slots[slot] && rollup->sites[rollup->slots[slot] - 1].function != function)
         slot = (slot + 1) % rollup->slot_count;

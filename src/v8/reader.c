@@ -246,7 +246,7 @@ static void copy_site(struct ls_js_site *copy, const struct ls_js_site *site, co
 
     *copy = *site;
     copy->age_bytes = age_bytes;
-    if (age_bytes)
+    if (age_bytes && ages)
         memcpy(age_bytes, ages, intervals * sizeof(*ages));
     /* Counted for user functions only. */
     if (copy->inclusive_bytes < copy->live_bytes)

@@ -135,6 +135,14 @@ def check_library():
           "thread-local storage is not all initial-exec")
 
 
+def check_dlopen():
+    """dlopen's way out is a jump, so that the loader sees the host as its caller."""
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", "--disassemble=dlopen",
+                           ROOT / "build/dev/libleakshim.so"], capture_output=True, text=True,
+                          check=True).stdout
+    check(re.search(r"\bjmp\s+\*", code) is not None, "dlopen does not end in a jump")
+
+
 def main():
     for path in sorted(SRC.rglob("*.[ch]")):
         text = path.read_text()
@@ -146,6 +154,7 @@ def main():
     check_exports()
     check_memory_order()
     check_library()
+    check_dlopen()
     for failure in failures:
         print(f"not ok {failure}")
     print(f"{checks - len(failures)} passed, {len(failures)} failed")

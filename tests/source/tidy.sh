@@ -2,5 +2,10 @@
 # clang-tidy over the library and the program, with the compile commands of a build directory.
 set -eu
 cd "$(dirname "$0")/../.."
-git ls-files 'src/*.c' | xargs -P 2 -n 8 clang-tidy --quiet -p "$1" 2>/dev/null
-echo "ok clang-tidy has nothing to say"
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+git -c safe.directory='*' ls-files 'src/*.c' >"$list"
+[ -s "$list" ] || { echo "not ok git lists no sources"; exit 1; }
+[ -f "$1/compile_commands.json" ] || { echo "not ok $1 has no compile_commands.json"; exit 1; }
+xargs -P 2 -n 8 clang-tidy --quiet -p "$1" 2>/dev/null <"$list"
+echo "ok clang-tidy has nothing to say of $(wc -l <"$list") files"
