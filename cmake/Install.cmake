@@ -16,5 +16,8 @@ install(FILES ${CMAKE_BINARY_DIR}/leakshim-config.cmake
     ${CMAKE_BINARY_DIR}/leakshim-config-version.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/leakshim)
 
+# Relative to where the file lies, so that the installed tree may be moved.
+file(RELATIVE_PATH LEAKSHIM_PC_PREFIX
+    "${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/leakshim.pc.in ${CMAKE_BINARY_DIR}/leakshim.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/leakshim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

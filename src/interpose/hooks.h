@@ -9,7 +9,7 @@
  *              pvalloc malloc_usable_size free_sized free_aligned_sized
  *   process.c  _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat
  *   load.c     dlopen dlclose
- *   limits.c   setrlimit setrlimit64 prlimit prlimit64
+ *   limits.c   setrlimit setrlimit64 prlimit prlimit64 mlockall
  *   alone.c    unshare setns
  *   loop.c     epoll_wait epoll_pwait
  *

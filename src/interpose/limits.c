@@ -1,8 +1,9 @@
 /*
- * Limits the host sets on itself. Our reserved addresses count against RLIMIT_AS like used ones, so
- * they are given back before the limit falls on them.
+ * Limits the host sets on itself, and its wish to keep all its memory resident. Our reserved addresses
+ * count against RLIMIT_AS, and for mlockall, like used ones, so they are given back before.
  */
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ LS_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct r
                       struct rlimit *old_limit);
 LS_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
                         struct rlimit64 *old_limit);
+
+LS_EXPORT int mlockall(int flags);
 
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "one layout on 64-bit systems");
 
@@ -60,4 +63,14 @@ int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 
 {
     return prlimit(pid, resource, (const struct rlimit *)(const void *)limit,
                    (struct rlimit *)(void *)old_limit);
+}
+
+int mlockall(int flags)
+{
+    /* What is left of the range once memory is dear: some tens of megabytes for blocks to come. */
+    const uint64_t as_if_limited_to = UINT64_C(2) << 30;
+
+    if ((flags & MCL_CURRENT) != 0)
+        ls_memory_limit_addresses(as_if_limited_to, UINT64_MAX);
+    return LS_REAL(mlockall)(flags);
 }

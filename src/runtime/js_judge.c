@@ -22,16 +22,21 @@
 /* Loading the program is over: objects from before say nothing about growth. */
 #define WARMUP_S     2.0
 #define WARMUP_SHARE 0.1
-/* A reading confirms one that watched the site for half as long: what filled up meanwhile is no
- * longer even. And nothing is said before as many intervals. */
-#define CONFIRM_RATIO     2.0
-#define CONFIRM_INTERVALS 3.0
+/* A reading confirms one that had watched the site for a good part shorter: what filled up
+ * meanwhile is no longer even. */
+#define CONFIRM_RATIO 1.75
+/* Nothing is said before the site is as old, and only as long as later readings, garbage and all,
+ * show this share of the growth told: collections may be far between. */
+#define LEAST_INTERVALS  3.0
+#define CONTINUING_SHARE 0.5
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
 
 struct evidence {
-    uint64_t first_live_ns; /* first reading of any kind that had the site; 0: none yet */
+    uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
+    uint64_t measured_ns;   /* the last measured reading */
+    double measured_bytes;  /* live then */
     double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
                                even; 0: none */
     double inclusive_bytes; /* at the last measured reading */
@@ -52,12 +57,12 @@ static struct evidence *evidence_of(const struct ls_site *site)
     return *chunk == NULL ? NULL : &(*chunk)[site->index % LS_SITES_PER_CHUNK];
 }
 
-void ls_js_judge_seen(const struct ls_site *site, uint64_t taken_ns)
+void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns)
 {
     struct evidence *evidence = evidence_of(site);
 
     if (evidence != NULL && evidence->first_live_ns == 0)
-        evidence->first_live_ns = taken_ns;
+        evidence->first_live_ns = absent_ns + (taken_ns - absent_ns) / 2;
 }
 
 /* From the start of sampling to where the site's window starts. */
@@ -88,10 +93,7 @@ static bool looks_even(const struct ls_v8_retention *retention)
 
 static bool is_confirmed(const struct evidence *evidence, const struct ls_v8_retention *retention)
 {
-    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
-
-    return retention->even && retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s &&
-           retention->window_s >= CONFIRM_INTERVALS * interval_s;
+    return retention->even && retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
 }
 
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
@@ -108,6 +110,8 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
      * function grows only with a leak. */
     grew = source->inclusive_bytes > evidence->inclusive_bytes;
     evidence->inclusive_bytes = source->inclusive_bytes;
+    evidence->measured_ns = reading->taken_ns;
+    evidence->measured_bytes = source->live_bytes;
     evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
@@ -134,12 +138,25 @@ static double confidence_of(const struct evidence *evidence, unsigned sites_test
     return doubt < 0.5 ? 1.0 - doubt : 0.5;
 }
 
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+static bool goes_on(const struct evidence *evidence, const struct ls_site *site, uint64_t now_ns)
+{
+    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
+    double age_s = (double)(now_ns - evidence->first_live_ns) / (double)LS_NS_PER_S;
+    double since_s = (double)(now_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
+    /* The last reading may be an interval old. */
+    double shown_s = since_s > interval_s ? since_s - interval_s : 0;
+
+    return age_s >= LEAST_INTERVALS * interval_s &&
+           site->tally.live_bytes >=
+               evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * shown_s;
+}
+
+void ls_js_judge_site(const struct ls_site *site, uint64_t now_ns, unsigned sites_tested,
                       struct ls_trend_verdict *verdict)
 {
     const struct evidence *evidence = evidence_of(site);
 
-    if (evidence == NULL || !evidence->holds)
+    if (evidence == NULL || !evidence->holds || !goes_on(evidence, site, now_ns))
         return;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = confidence_of(evidence, sites_tested);

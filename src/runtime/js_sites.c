@@ -74,14 +74,15 @@ static struct ls_site *site_of(const struct ls_js_site *source)
     return ls_site_table_obtain(&ls_ledger.sites, LS_RESOURCE_JS, source->function->key);
 }
 
-static void weigh(const struct ls_js_reading *reading)
+/* `former_ns`: the isolate's reading before, or the start of sampling. */
+static void weigh(const struct ls_js_reading *reading, uint64_t former_ns)
 {
     for (size_t i = 0; i < reading->site_count; i++) {
         struct ls_site *site = site_of(&reading->sites[i]);
 
         if (site == NULL || site->overflow)
             continue;
-        ls_js_judge_seen(site, reading->taken_ns);
+        ls_js_judge_seen(site, former_ns, reading->taken_ns);
         if (reading->after_major_gc)
             ls_js_judge_reading(site, reading, &reading->sites[i]);
     }
@@ -95,13 +96,15 @@ static void take_readings(void)
 
     while ((reading = ls_v8_take_reading()) != NULL) {
         struct isolate *isolate = isolate_of(reading->isolate);
+        uint64_t former_ns;
 
         if (isolate == NULL) {
             ls_v8_reading_free(reading);
             continue;
         }
+        former_ns = isolate->last != NULL ? isolate->last->taken_ns : reading->sampling_since_ns;
         keep_reading(isolate, reading);
-        weigh(reading);
+        weigh(reading, former_ns);
     }
     while ((count = ls_v8_take_ended(ended, 64)) > 0) {
         for (size_t i = 0; i < count; i++) {

@@ -131,15 +131,15 @@ struct ls_js_totals {
 void ls_js_sites_totals(struct ls_js_totals *totals);
 
 /* --- js_judge.c --- */
-/* A reading of any kind had the site. */
-void ls_js_judge_seen(const struct ls_site *site, uint64_t taken_ns);
+/* A reading of any kind had the site; the one of that isolate before it was made at `absent_ns`. */
+void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns);
 /* Weighs what a reading made right after a major collection says of one site. */
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source);
 /* Such a reading did not have the site any more. */
 void ls_js_judge_absent(const struct ls_site *site);
 /* Makes the verdict of the series `rising` where the evidence of the readings holds. */
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, uint64_t now_ns, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 
 /* --- picture.c --- */

@@ -99,9 +99,21 @@ static struct ls_ledger_limits ledger_limits(void)
     };
 }
 
+/* Kinds that were asked for by name and that nothing of this version sees. */
+static void note_untracked_kinds(void)
+{
+    const uint32_t everything = (1u << LS_RESOURCE_COUNT) - 1;
+    const uint32_t seen = 1u << LS_RESOURCE_HEAP | 1u << LS_RESOURCE_JS;
+
+    if (ls_runtime.options.track != everything && (ls_runtime.options.track & ~seen) != 0)
+        ls_warn("option track: only heap and js are tracked by this version; the other kinds named "
+                "are not");
+}
+
 /* What a summary can do without: said once, and the run goes on. */
 static void start_optional_parts(void)
 {
+    note_untracked_kinds();
     if (ls_unwind_start(ls_runtime.options.depth) != 0) {
         ls_warn("libunwind.so.8 is missing or unusable: heap growth is seen, but not where");
         ls_runtime.degraded = true;

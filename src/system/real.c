@@ -223,6 +223,7 @@ void ls_real_resolve(void)
     FIND(dlclose, "dlclose");
     FIND(unshare, "unshare");
     FIND(setns, "setns");
+    FIND(mlockall, "mlockall");
     FIND(setrlimit, "setrlimit");
     FIND(prlimit, "prlimit");
     FIND(epoll_wait, "epoll_wait");

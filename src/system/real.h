@@ -40,6 +40,7 @@ struct ls_real_functions {
     int (*dlclose)(void *);
     int (*unshare)(int);
     int (*setns)(int, int);
+    int (*mlockall)(int);
     int (*setrlimit)(int, const struct rlimit *);
     int (*prlimit)(pid_t, int, const struct rlimit *, struct rlimit *);
     int (*epoll_wait)(int, struct epoll_event *, int, int);
