@@ -35,6 +35,7 @@
 
 struct evidence {
     uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
+    uint64_t last_read_ns;  /* last reading of any kind that had it */
     uint64_t measured_ns;   /* the last measured reading */
     double measured_bytes;  /* live then */
     double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
@@ -61,7 +62,11 @@ void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t t
 {
     struct evidence *evidence = evidence_of(site);
 
-    if (evidence != NULL && evidence->first_live_ns == 0)
+    if (evidence == NULL)
+        return;
+    if (taken_ns > evidence->last_read_ns)
+        evidence->last_read_ns = taken_ns;
+    if (evidence->first_live_ns == 0)
         evidence->first_live_ns = absent_ns + (taken_ns - absent_ns) / 2;
 }
 
@@ -142,13 +147,11 @@ static bool goes_on(const struct evidence *evidence, const struct ls_site *site,
 {
     double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
     double age_s = (double)(now_ns - evidence->first_live_ns) / (double)LS_NS_PER_S;
-    double since_s = (double)(now_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
-    /* The last reading may be an interval old. */
-    double shown_s = since_s > interval_s ? since_s - interval_s : 0;
+    double since_s = (double)(evidence->last_read_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
 
     return age_s >= LEAST_INTERVALS * interval_s &&
            site->tally.live_bytes >=
-               evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * shown_s;
+               evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * since_s;
 }
 
 void ls_js_judge_site(const struct ls_site *site, uint64_t now_ns, unsigned sites_tested,

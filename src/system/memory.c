@@ -224,6 +224,7 @@ static int create_arena(struct range_arena *arena, struct ls_memory_range *range
     size_t length = sizeof(arena->index);
     struct ls_memory_range reserved = {0};
     int status = reserve_range(&reserved);
+    void *block;
 
     if (status != 0)
         return status;
@@ -233,6 +234,14 @@ static int create_arena(struct range_arena *arena, struct ls_memory_range *range
     ls_store_relaxed(&range->size, reserved.size);
     ls_store_relaxed(&arena->allowed, reserved.size);
     status = lsje_mallctl("arenas.create", &arena->index, &length, &hooks, sizeof(hooks));
+    /* jemalloc maps the tables of a range, megabytes, with its first block: they must fit as well. */
+    if (status == 0) {
+        block = lsje_mallocx(1, ARENA_FLAG(arena->index) | TCACHE_NONE);
+        if (block != NULL)
+            lsje_dallocx(block, TCACHE_NONE);
+        else
+            status = ENOMEM;
+    }
     if (status != 0) {
         ls_store_relaxed(&range->size, 0);
         ls_sys_munmap((void *)reserved.base, reserved.size);

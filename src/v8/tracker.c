@@ -5,6 +5,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "system/clock.h"
 #include "system/syscall.h"
 #include "v8/functions.h"
 #include "v8/isolates.h"
@@ -171,13 +172,17 @@ static void give_up(struct ls_v8_isolate *record, void *isolate)
     step_down("V8's heap profile does not look as it should; js tracking is off");
 }
 
-static void space_readings(struct ls_v8_isolate *record, uint64_t start, uint64_t end)
+/* Processor time and not the clock's: on a busy machine a thread may stand still for long. */
+static uint64_t cpu_ns(void)
 {
-    uint64_t cost = end - start;
+    return ls_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static void space_readings(struct ls_v8_isolate *record, uint64_t cost, uint64_t end)
+{
     uint64_t space;
 
-    /* One slow reading (a page fault, a descheduled thread) should not silence the isolate: the
-     * mean of this cost and the last. */
+    /* One slow reading should not silence the isolate: the mean of this cost and the last. */
     space = (record->last_cost_ns ? (cost + record->last_cost_ns) / 2 : cost) * COST_SPACE;
     record->last_cost_ns = cost;
     record->not_before_ns = end + (space < SPACE_MAX ? space : SPACE_MAX);
@@ -189,6 +194,7 @@ static void take_reading(struct ls_v8_isolate *record, void *isolate, uint64_t s
     bool after_major_gc = record->major_gc_pending;
     uint64_t major_gcs = record->major_gcs;
     uint64_t end;
+    uint64_t cost = cpu_ns();
     int status;
 
     /* Before the reading: a collection during it asks for the next. */
@@ -201,7 +207,8 @@ static void take_reading(struct ls_v8_isolate *record, void *isolate, uint64_t s
                                },
                                &reading);
     end = now_ns();
-    space_readings(record, start, end);
+    cost = cpu_ns() - cost;
+    space_readings(record, cost, end);
     if (status == -ENODATA)
         set_aside(record, end);
     else if (status == -EFAULT)
@@ -212,7 +219,7 @@ static void take_reading(struct ls_v8_isolate *record, void *isolate, uint64_t s
     reading->isolate = record->number;
     reading->thread = ls_sys_gettid();
     reading->taken_ns = start;
-    reading->cost_ns = end - start;
+    reading->cost_ns = cost;
     reading->sampling_since_ns = record->sampling_since_ns;
     reading->major_gcs = major_gcs;
     reading->after_major_gc = after_major_gc;

@@ -15,7 +15,7 @@ SESSIONS_A_SECOND = 400
 SESSION_BYTES = 4 + 1024 + 16 * 1024
 LEAKING_SECONDS = 16
 # A worker's heap is small and its first major collections are far apart: no verdict before a few.
-WORKER_SECONDS = 22
+WORKER_SECONDS = 33
 SECONDS_TO_KILL = 18
 
 
@@ -218,7 +218,7 @@ def fixed_service(place, settings):
 def leaking_worker(place, node, extra=()):
     watch_source = os.path.join(PROGRAMS, "worker_leak.js")
     child = place.start([node, watch_source, str(WORKER_SECONDS), *extra],
-                        place.options(interval="3s"),
+                        place.options(interval="5s"),
                         stdout=subprocess.PIPE)
     watch = place.watch()
     output = child.stdout.read().decode()

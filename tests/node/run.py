@@ -124,7 +124,7 @@ def main():
     for major in [int(part) for part in arguments.nodes.split(",") if part]:
         node, problem = fetch_node(major)
         if node is None:
-            tally.add("skipped", f"node {major}", problem)
+            tally.add("failed", f"node {major}", problem)
             continue
         wanted.extend(checks_for(major, node, arguments.long))
     wanted.extend(service_checks())
