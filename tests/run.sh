@@ -75,6 +75,7 @@ group "build fuzz" build fuzz
 group "fuzz" sh tests/fuzz/run.sh build/fuzz $long
 group "command line" sh tests/cli/test_cli.sh build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
+group "quickstart" sh examples/quickstart.sh
 group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24 $long

@@ -4,6 +4,8 @@
 #include "report/units.h"
 #include "report/writers.h"
 
+#define EARLY_INTERVALS 8
+
 static bool has_limit(const struct ls_snapshot *snapshot)
 {
     double limit = snapshot->process.limit_bytes;
@@ -162,7 +164,11 @@ static void learning(const struct ls_snapshot *snapshot, struct ls_text *text)
         ended_clause(snapshot, text);
         return;
     }
-    ls_text_string(text, "too early for a verdict after ");
+    /* Past the first readings it is V8 that is waited for; a note says so. */
+    ls_text_string(text,
+                   snapshot->process.uptime_s > EARLY_INTERVALS * snapshot->settings.interval_s
+                       ? "no verdict yet after "
+                       : "too early for a verdict after ");
     ls_units_duration(text, snapshot->process.uptime_s);
     resident(snapshot, text);
     if (snapshot->memory.rss_growth_bytes_per_s > 0) {

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from harness import (EXAMPLES, PROGRAMS, Failed, first_lines, function_line, read_summaries, require,
+from harness import (EXAMPLES, PROGRAMS, Failed, NotNamed, first_lines, function_line, read_summaries, require,
                      require_nothing_rises, rising)
 
 MEGABYTE = 1e6
@@ -37,7 +37,7 @@ def require_named_in_time(watch, first, intervals, chosen):
         if summary["verdict"]["state"] == "leaking" and any(chosen(s) for s in rising(summary)):
             return summary["sequence"] - first
     states = [(s["sequence"], s["verdict"]["state"]) for s in watch.summaries()]
-    raise Failed(f"not named within {intervals} intervals of summary {first}: {states}")
+    raise NotNamed(f"not named within {intervals} intervals of summary {first}: {states}")
 
 
 def listener_cost(place, node):
@@ -250,6 +250,11 @@ def many_workers(place, node, count=200):
     return f"own_bytes {own[len(own) // 3]} -> {own[-1]}"
 
 
+def require_remember(summary):
+    if not [s for s in rising(summary, "js") if s["function"] == "remember"]:
+        raise NotNamed(f"last summary: {summary['verdict']['message']}")
+
+
 def out_of_memory(place, node):
     child = place.start([node, "--max-old-space-size=96", os.path.join(PROGRAMS, "fill_heap.js")],
                         place.options(interval="500ms"), stdout=subprocess.DEVNULL,
@@ -260,8 +265,7 @@ def out_of_memory(place, node):
     require(status == -signal.SIGABRT, f"exit status {status}")
     require(b"heap out of memory" in errors, f"stderr {errors[-300:]}")
     summary = read_summaries(place.runs)[0]
-    require([s for s in rising(summary, "js") if s["function"] == "remember"],
-            f"last summary: {summary['verdict']['message']}")
+    require_remember(summary)
     return summary["verdict"]["message"]
 
 
@@ -278,6 +282,5 @@ def killed(place, node):
     watch.end()
     summary = read_summaries(place.runs)[0]
     require(not summary["final"], "a killed process cannot write a final summary")
-    require([s for s in rising(summary, "js") if s["function"] == "remember"],
-            f"last summary: {summary['verdict']['message']}")
+    require_remember(summary)
     return summary["verdict"]["message"]
