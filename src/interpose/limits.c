@@ -1,6 +1,7 @@
 /*
- * Limits the host sets on itself, and its wish to keep all its memory resident. Our reserved addresses
- * count against RLIMIT_AS, and for mlockall, like used ones, so they are given back before.
+ * Limits the host sets on itself, and its wish to keep all its memory resident. Our reserved
+ * addresses count against RLIMIT_AS, and for mlockall, like used ones, so they are given back
+ * before.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -234,7 +234,8 @@ static int create_arena(struct range_arena *arena, struct ls_memory_range *range
     ls_store_relaxed(&range->size, reserved.size);
     ls_store_relaxed(&arena->allowed, reserved.size);
     status = lsje_mallctl("arenas.create", &arena->index, &length, &hooks, sizeof(hooks));
-    /* jemalloc maps the tables of a range, megabytes, with its first block: they must fit as well. */
+    /* jemalloc maps the tables of a range, megabytes, with its first block: they must fit as well.
+     */
     if (status == 0) {
         block = lsje_mallocx(1, ARENA_FLAG(arena->index) | TCACHE_NONE);
         if (block != NULL)

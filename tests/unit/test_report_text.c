@@ -216,8 +216,12 @@ static void the_message_is_honest_when_learning_clean_or_fragmenting(void **stat
     (void)state;
     fixture_leaking_node(&snapshot);
     snapshot.verdict.state = LS_PROCESS_LEARNING;
-    assert_string_equal(message(&snapshot), "learning: too early for a verdict after 1 min 20 s, "
+    assert_string_equal(message(&snapshot), "learning: no verdict yet after 1 min 20 s, "
                                             "148 MiB of 512 MiB resident, so far +26 MB/min");
+    snapshot.process.uptime_s = 6;
+    assert_string_equal(message(&snapshot), "learning: too early for a verdict after 6 s, "
+                                            "148 MiB of 512 MiB resident, so far +26 MB/min");
+    snapshot.process.uptime_s = 80;
     snapshot.verdict.state = LS_PROCESS_FRAGMENTING;
     assert_string_equal(message(&snapshot),
                         "fragmenting: resident memory +26 MB/min, 512 MiB limit "
