@@ -1,9 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages named as arguments that are not there yet. Needs root only if one is
 # missing; uses sudo when it is not root.
+#
+# COMMAND:PACKAGE is satisfied by a command of that name wherever it comes from: a machine may have
+# its Node from elsewhere, which Debian's package would be in conflict with.
 set -eu
 missing=
-for package in "$@"; do
+for wanted in "$@"; do
+    package=${wanted#*:}
+    if [ "$package" != "$wanted" ] && command -v "${wanted%%:*}" >/dev/null 2>&1; then
+        continue
+    fi
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
         missing="$missing $package"
 done
