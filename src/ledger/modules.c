@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 #include "base/hash.h"
+#include "system/elf_notes.h"
 #include "system/memory.h"
 #include "system/syscall.h"
 
@@ -33,42 +34,6 @@ struct scan {
     struct sighting sighting;
 };
 
-static void read_build_id(const char *notes, size_t length, char *hex)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t at = 0;
-
-    while (at + sizeof(ElfW(Nhdr)) <= length) {
-        ElfW(Nhdr) header;
-        size_t name;
-        size_t description;
-
-        memcpy(&header, notes + at, sizeof(header));
-        name = at + sizeof(header);
-        if (header.n_namesz > length || header.n_descsz > length)
-            return;
-        description = name + ((header.n_namesz + 3u) & ~3u);
-        if (description + header.n_descsz > length)
-            return;
-        if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == 4 &&
-            memcmp(notes + name, "GNU", 4) == 0) {
-            size_t bytes = header.n_descsz;
-
-            if (bytes > (LS_BUILD_ID_CHARS - 1) / 2)
-                bytes = (LS_BUILD_ID_CHARS - 1) / 2;
-            for (size_t i = 0; i < bytes; i++) {
-                unsigned char byte = (unsigned char)notes[description + i];
-
-                hex[2 * i] = digits[byte >> 4];
-                hex[2 * i + 1] = digits[byte & 15];
-            }
-            hex[2 * bytes] = '\0';
-            return;
-        }
-        at = description + ((header.n_descsz + 3u) & ~3u);
-    }
-}
-
 static void describe(struct sighting *sighting, const struct dl_phdr_info *info)
 {
     size_t length = strlen(info->dlpi_name);
@@ -91,7 +56,8 @@ static void describe(struct sighting *sighting, const struct dl_phdr_info *info)
             if (start + segment->p_memsz > sighting->text_end)
                 sighting->text_end = start + segment->p_memsz;
         } else if (segment->p_type == PT_NOTE && sighting->build_id[0] == '\0') {
-            read_build_id((const char *)start, segment->p_memsz, sighting->build_id);
+            ls_elf_build_id((const void *)start, segment->p_memsz, sighting->build_id,
+                            sizeof(sighting->build_id));
         }
     }
 }

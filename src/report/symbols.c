@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/text.h"
 #include "report/demangle.h"
+#include "system/elf_notes.h"
 #include "system/syscall.h"
 
 #define CHUNK_BYTES      (16 * 1024)
@@ -102,45 +103,6 @@ static int open_elf(struct elf_file *file, const char *path)
     return (int)result;
 }
 
-static void write_hex(char *hex, size_t capacity, const unsigned char *bytes, size_t length)
-{
-    struct ls_text text;
-
-    ls_text_init(&text, hex, capacity);
-    for (size_t i = 0; i < length && text.length + 2 < capacity; i++)
-        ls_text_hex(&text, bytes[i], 2);
-}
-
-size_t ls_symbols_build_id(const void *note_segment, size_t length, char *hex, size_t capacity)
-{
-    const unsigned char *bytes = note_segment;
-    size_t at = 0;
-
-    hex[0] = '\0';
-    while (length - at >= sizeof(Elf64_Nhdr)) {
-        Elf64_Nhdr note;
-        size_t name_at = at + sizeof(note);
-        uint64_t description_at;
-        uint64_t next;
-
-        memcpy(&note, bytes + at, sizeof(note));
-        description_at = name_at + (((uint64_t)note.n_namesz + 3) & ~UINT64_C(3));
-        next = description_at + (((uint64_t)note.n_descsz + 3) & ~UINT64_C(3));
-        if (description_at + note.n_descsz > length)
-            break;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-            memcmp(bytes + name_at, "GNU", 4) == 0) {
-            write_hex(hex, capacity, bytes + description_at, note.n_descsz);
-            break;
-        }
-        if (next > length)
-            break;
-        at = (size_t)next;
-    }
-    return strlen(hex);
-}
-
-/* The file's own build id, "" when it has none. 0 or -errno. */
 static int file_build_id(const struct elf_file *file, char *hex, size_t capacity)
 {
     unsigned char notes[NOTE_BYTES_MAX];
@@ -165,7 +127,7 @@ static int file_build_id(const struct elf_file *file, char *hex, size_t capacity
         error = read_at(file, segment.p_offset, notes, length);
         if (error != 0)
             return error;
-        if (ls_symbols_build_id(notes, length, hex, capacity) > 0)
+        if (ls_elf_build_id(notes, length, hex, capacity) > 0)
             return 0;
     }
     return 0;

@@ -50,10 +50,4 @@ struct ls_symbols_query {
 int ls_symbols_name(const char *path, const char *build_id, struct ls_symbols_query *queries,
                     size_t count);
 
-/*
- * The build id in a PT_NOTE segment in memory, as lower-case hexadecimal, terminated; "" when it
- * holds none. Returns the number of digits written. `capacity` at least 1.
- */
-size_t ls_symbols_build_id(const void *note_segment, size_t length, char *hex, size_t capacity);
-
 #endif

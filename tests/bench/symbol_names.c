@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "report/symbols.h"
+#include "system/elf_notes.h"
 
 #define NAME_BYTES 256
 
@@ -68,8 +69,8 @@ static int open_image(struct image *image, const char *path)
     segments = (const void *)(image->bytes + image->header->e_phoff);
     for (unsigned i = 0; i < image->header->e_phnum; i++) {
         if (segments[i].p_type == PT_NOTE && image->build_id[0] == '\0')
-            ls_symbols_build_id(image->bytes + segments[i].p_offset, segments[i].p_filesz,
-                                image->build_id, sizeof(image->build_id));
+            ls_elf_build_id(image->bytes + segments[i].p_offset, segments[i].p_filesz,
+                            image->build_id, sizeof(image->build_id));
     }
     for (unsigned i = 0; i < image->header->e_shnum; i++) {
         if (sections[i].sh_type == SHT_SYMTAB ||

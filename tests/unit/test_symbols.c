@@ -14,6 +14,7 @@
 
 #include "report/demangle.h"
 #include "report/symbols.h"
+#include "system/elf_notes.h"
 
 /*
  * An ELF file made by hand:
@@ -300,18 +301,18 @@ static void a_build_id_is_read_from_notes_in_memory(void **state)
     char hex[64];
 
     (void)state;
-    assert_int_equal(ls_symbols_build_id(&notes, used, hex, sizeof(hex)), 6);
+    assert_int_equal(ls_elf_build_id(&notes, used, hex, sizeof(hex)), 6);
     assert_string_equal(hex, "ab0cff");
-    assert_int_equal(ls_symbols_build_id(&notes, used, hex, 5), 4);
+    assert_int_equal(ls_elf_build_id(&notes, used, hex, 5), 4);
     assert_string_equal(hex, "ab0c");
-    assert_int_equal(ls_symbols_build_id(&notes, used, hex, 1), 0);
+    assert_int_equal(ls_elf_build_id(&notes, used, hex, 1), 0);
     for (size_t length = 0; length < used; length++)
-        assert_int_equal(ls_symbols_build_id(&notes, length, hex, sizeof(hex)), 0);
+        assert_int_equal(ls_elf_build_id(&notes, length, hex, sizeof(hex)), 0);
     notes.first.n_descsz = UINT32_MAX;
-    assert_int_equal(ls_symbols_build_id(&notes, used, hex, sizeof(hex)), 0);
+    assert_int_equal(ls_elf_build_id(&notes, used, hex, sizeof(hex)), 0);
     notes.first.n_descsz = 2;
     notes.first.n_namesz = UINT32_MAX;
-    assert_int_equal(ls_symbols_build_id(&notes, used, hex, sizeof(hex)), 0);
+    assert_int_equal(ls_elf_build_id(&notes, used, hex, sizeof(hex)), 0);
 }
 
 /* The test's own file, as the loader and the linker really make them. */
@@ -344,8 +345,8 @@ static void own_build_id(char *hex, size_t capacity)
     hex[0] = '\0';
     for (unsigned i = 0; i < header->e_phnum && hex[0] == '\0'; i++) {
         if (segments[i].p_type == PT_NOTE)
-            ls_symbols_build_id((const void *)(uintptr_t)(load_bias() + segments[i].p_vaddr),
-                                segments[i].p_memsz, hex, capacity);
+            ls_elf_build_id((const void *)(uintptr_t)(load_bias() + segments[i].p_vaddr),
+                            segments[i].p_memsz, hex, capacity);
     }
 }
 
