@@ -22,12 +22,12 @@
 /* Loading the program is over: objects from before say nothing about growth. */
 #define WARMUP_S     2.0
 #define WARMUP_SHARE 0.1
-/* A reading confirms one that had watched the site for a good part shorter: what filled up
- * meanwhile is no longer even. */
-#define CONFIRM_RATIO 1.75
-/* Nothing is said before the site is as old, and only as long as later readings, garbage and all,
- * show this share of the growth told: collections may be far between. */
-#define LEAST_INTERVALS  3.0
+/* A reading confirms one that had watched the site for a good part shorter, and has itself watched
+ * it for some intervals: what filled up meanwhile, at start-up above all, is no longer even. */
+#define CONFIRM_RATIO     1.75
+#define CONFIRM_INTERVALS 3.5
+/* The verdict stands for as long as later readings, garbage and all, show this share of the growth
+ * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
@@ -98,7 +98,10 @@ static bool looks_even(const struct ls_v8_retention *retention)
 
 static bool is_confirmed(const struct evidence *evidence, const struct ls_v8_retention *retention)
 {
-    return retention->even && retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
+    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
+
+    return retention->even && retention->window_s >= CONFIRM_INTERVALS * interval_s &&
+           retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
 }
 
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
@@ -143,23 +146,20 @@ static double confidence_of(const struct evidence *evidence, unsigned sites_test
     return doubt < 0.5 ? 1.0 - doubt : 0.5;
 }
 
-static bool goes_on(const struct evidence *evidence, const struct ls_site *site, uint64_t now_ns)
+static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
 {
-    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
-    double age_s = (double)(now_ns - evidence->first_live_ns) / (double)LS_NS_PER_S;
     double since_s = (double)(evidence->last_read_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
 
-    return age_s >= LEAST_INTERVALS * interval_s &&
-           site->tally.live_bytes >=
-               evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * since_s;
+    return site->tally.live_bytes >=
+           evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * since_s;
 }
 
-void ls_js_judge_site(const struct ls_site *site, uint64_t now_ns, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict)
 {
     const struct evidence *evidence = evidence_of(site);
 
-    if (evidence == NULL || !evidence->holds || !goes_on(evidence, site, now_ns))
+    if (evidence == NULL || !evidence->holds || !goes_on(evidence, site))
         return;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = confidence_of(evidence, sites_tested);

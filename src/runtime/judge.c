@@ -81,8 +81,7 @@ static double interval_s(void)
     return seconds(ls_runtime.options.interval_ns);
 }
 
-static void judge_site(const struct ls_site *site, uint64_t now_ns, double rss_bytes,
-                       unsigned sites_tested)
+static void judge_site(const struct ls_site *site, double rss_bytes, unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct ls_trend_verdict *verdict = verdict_place(site);
@@ -100,7 +99,7 @@ static void judge_site(const struct ls_site *site, uint64_t now_ns, double rss_b
         return;
     ls_trend_judge(&series, verdict);
     if (site->resource == LS_RESOURCE_JS)
-        ls_js_judge_site(site, now_ns, sites_tested, verdict);
+        ls_js_judge_site(site, sites_tested, verdict);
 }
 
 static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
@@ -289,7 +288,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 
         if (site->resource != LS_RESOURCE_JS) /* these have points of their own making */
             ls_judge_remember(site, now_s);
-        judge_site(site, now_ns, judgement->rss_bytes, tested);
+        judge_site(site, judgement->rss_bytes, tested);
         add_up(site, judgement, &tracked_bytes_per_s);
     }
     judge_process(&memory, now_s, tracked_bytes_per_s, judgement);

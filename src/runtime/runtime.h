@@ -139,7 +139,7 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
 /* Such a reading did not have the site any more. */
 void ls_js_judge_absent(const struct ls_site *site);
 /* Makes the verdict of the series `rising` where the evidence of the readings holds. */
-void ls_js_judge_site(const struct ls_site *site, uint64_t now_ns, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 
 /* --- picture.c --- */
