@@ -1,6 +1,7 @@
 #include "v8/tracker.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "base/atomic.h"
@@ -262,6 +263,20 @@ static struct ls_v8_isolate *record_of(void *isolate, int loop, uint64_t now)
     return thread_record;
 }
 
+/*
+ * Up to Node 18, V8 keeps the current isolate under a pthread key that is 0 until V8 is initialised
+ * (https://github.com/nodejs/node/blob/v18.20.4/deps/v8/src/execution/isolate.h), and a thread of
+ * Node's platform waits on a loop before that: it would be handed what another library keeps under
+ * key 0. That is never V8's own: the private jemalloc takes a key when this library is loaded, and
+ * keeps it.
+ */
+static void *current_isolate(void)
+{
+    void *isolate = symbols.isolate_current();
+
+    return isolate && isolate == pthread_getspecific(0) ? NULL : isolate;
+}
+
 static LS_COLD void attend_thread(uint64_t wanted, int loop)
 {
     void *isolate;
@@ -272,7 +287,7 @@ static LS_COLD void attend_thread(uint64_t wanted, int loop)
         seen_requests = wanted;
         return;
     }
-    isolate = symbols.isolate_current();
+    isolate = current_isolate();
     if (!isolate || isolate == ended_isolate) {
         seen_requests = wanted;
         return;
