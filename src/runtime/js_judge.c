@@ -29,6 +29,8 @@
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
+/* Points from which a series of readings is believed against their dates: a leak may begin late. */
+#define SERIES_POINTS 12
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
@@ -159,7 +161,13 @@ void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
 {
     const struct evidence *evidence = evidence_of(site);
 
-    if (evidence == NULL || !evidence->holds || !goes_on(evidence, site))
+    if (evidence == NULL)
+        return;
+    /* A short series that rises while what is alive is of late only: a cache that has filled. */
+    if (verdict->verdict == LS_VERDICT_RISING && evidence->sighted_after_s == 0 &&
+        site->history.count < SERIES_POINTS)
+        verdict->verdict = LS_VERDICT_SETTLING;
+    if (!evidence->holds || !goes_on(evidence, site))
         return;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = confidence_of(evidence, sites_tested);
