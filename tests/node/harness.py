@@ -18,11 +18,6 @@ PROGRAMS = os.path.join(HERE, "programs")
 PATIENCE = 60
 
 
-class NotNamed(Exception):
-    """A leak was not named in time. V8 collects when it likes, and a sampled leak is found in time by
-    chance, a high one: such a check is tried once more, and says so."""
-
-
 class Failed(Exception):
     """A check found something other than it should have."""
 

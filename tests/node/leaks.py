@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from harness import (EXAMPLES, PROGRAMS, Failed, NotNamed, first_lines, function_line, read_summaries, require,
+from harness import (EXAMPLES, PROGRAMS, Failed, first_lines, function_line, read_summaries, require,
                      require_nothing_rises, rising)
 
 MEGABYTE = 1e6
@@ -37,7 +37,7 @@ def require_named_in_time(watch, first, intervals, chosen):
         if summary["verdict"]["state"] == "leaking" and any(chosen(s) for s in rising(summary)):
             return summary["sequence"] - first
     states = [(s["sequence"], s["verdict"]["state"]) for s in watch.summaries()]
-    raise NotNamed(f"not named within {intervals} intervals of summary {first}: {states}")
+    raise Failed(f"not named within {intervals} intervals of summary {first}: {states}")
 
 
 def listener_cost(place, node):
@@ -74,8 +74,9 @@ def leaking_listeners(place, node, rate=LISTENERS_A_SECOND, seconds=LEAKING_SECO
         return site["resource"] == "js" and site["function"] == "getData"
 
     named_after = require_named_in_time(watch, first, 6, named)
-    # The last summary under load: the final one is written when the load has gone.
-    summary = [s for s in watch.summaries() if not s["final"]][-1]
+    # The last summary under load: one after it, or the final one, sees no growth any more.
+    summary = [s for s in watch.summaries()
+               if not s["final"] and s["verdict"]["state"] == "leaking"][-1]
     sites = [site for site in rising(summary) if named(site)]
     require(len(sites) == 1, f"{len(sites)} rising sites are getData")
     site = sites[0]
@@ -252,7 +253,7 @@ def many_workers(place, node, count=200):
 
 def require_remember(summary):
     if not [s for s in rising(summary, "js") if s["function"] == "remember"]:
-        raise NotNamed(f"last summary: {summary['verdict']['message']}")
+        raise Failed(f"last summary: {summary['verdict']['message']}")
 
 
 def out_of_memory(place, node):
