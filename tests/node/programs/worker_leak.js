@@ -17,7 +17,11 @@ async function remember() {
 }
 
 if (isMainThread) {
-    const settings = { workerData: Number(process.argv[2]) };
+    const settings = {
+        workerData: Number(process.argv[2]),
+        // As in a container: with gigabytes of room V8 would hardly collect while the test lasts.
+        resourceLimits: { maxOldGenerationSizeMb: 320 },
+    };
     if (process.argv[3] === 'empty') {
         settings.env = {};
     }
