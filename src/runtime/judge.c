@@ -160,7 +160,7 @@ static void consider(const struct limit *limit, const struct ls_trend_process *p
     }
 }
 
-/* Slope of V8's committed heap; the newest points only, as its resident size is judged. */
+/* Slope of V8's committed heap, up to the summary before this one. */
 static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
 {
     double times[LS_HISTORY_POINTS];

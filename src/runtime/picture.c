@@ -207,12 +207,10 @@ static const char *option_text(struct ls_arena *arena, const char *name)
     return ls_arena_copy(arena, buffer, text.length);
 }
 
-static void describe_process(const struct ls_judgement *judgement, uint64_t now_ns,
-                             struct ls_snapshot *snapshot)
+static void describe_process(const struct ls_judgement *judgement, struct ls_snapshot *snapshot)
 {
     double now = (double)ls_clock_ns(CLOCK_REALTIME) * 1e-9;
 
-    (void)now_ns;
     snapshot->written_at = now;
     snapshot->process.pid = ls_runtime.pid;
     snapshot->process.command = ls_runtime.command;
@@ -283,7 +281,7 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     int status;
 
     *snapshot = (struct ls_snapshot){.sequence = ls_runtime.sequence + 1, .final = final};
-    describe_process(judgement, now_ns, snapshot);
+    describe_process(judgement, snapshot);
     describe_settings(arena, snapshot);
     describe_health(snapshot);
     describe_memory(judgement, snapshot);

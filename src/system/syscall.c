@@ -137,11 +137,6 @@ pid_t ls_sys_getpid(void)
     return (pid_t)CALL(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
-pid_t ls_sys_getppid(void)
-{
-    return (pid_t)CALL(SYS_getppid, 0, 0, 0, 0, 0, 0);
-}
-
 pid_t ls_sys_gettid(void)
 {
     return (pid_t)CALL(SYS_gettid, 0, 0, 0, 0, 0, 0);

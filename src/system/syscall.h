@@ -37,7 +37,6 @@ long ls_sys_fcntl(int fd, int command, long argument);
 long ls_sys_ftruncate(int fd, int64_t length);
 
 pid_t ls_sys_getpid(void);
-pid_t ls_sys_getppid(void);
 pid_t ls_sys_gettid(void);
 uid_t ls_sys_geteuid(void);
 
