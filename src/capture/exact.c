@@ -6,12 +6,7 @@
 #include "ledger/ledger.h"
 #include "system/memory.h"
 
-#define CELLS_PER_CHUNK 128
-
-struct ls_exact_counts {
-    /* Written by the thread, read by the collector. */
-    _Atomic(struct ls_exact_cell *) chunks[1]; /* stacks / CELLS_PER_CHUNK of them */
-};
+#define CELLS_PER_CHUNK LS_EXACT_CELLS_PER_CHUNK
 
 static uint32_t chunk_count;
 static struct ls_exact_cell *shared;   /* any thread, by atomic addition */
@@ -56,48 +51,33 @@ static LS_COLD struct ls_exact_cell *make_cell(struct ls_thread *thread, uint32_
     return &chunk[stack % CELLS_PER_CHUNK];
 }
 
-static struct ls_exact_cell *own_cell(struct ls_thread *thread, uint32_t stack)
+static struct ls_exact_cell *cell_of(struct ls_thread *thread, uint32_t stack)
 {
-    struct ls_exact_counts *counts;
-    struct ls_exact_cell *chunk;
+    struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
 
-    if (LS_UNLIKELY(thread == NULL))
-        return NULL;
-    counts = ls_load_relaxed(&thread->counts); /* written by this thread */
-    if (LS_LIKELY(counts != NULL)) {
-        chunk = ls_load_relaxed(&counts->chunks[stack / CELLS_PER_CHUNK]);
-        if (LS_LIKELY(chunk != NULL))
-            return &chunk[stack % CELLS_PER_CHUNK];
+    return cell != NULL || thread == NULL ? cell : make_cell(thread, stack);
+}
+
+void ls_exact_acquire_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size)
+{
+    if (cell_of(thread, stack) != NULL) {
+        ls_exact_acquire(thread, stack, size);
+        return;
     }
-    return make_cell(thread, stack);
+    /* Relaxed: counters that are only summed. */
+    ls_add_relaxed(&shared[stack].acquired_count, 1);
+    ls_add_relaxed(&shared[stack].acquired_bytes, size);
 }
 
-static void add(struct ls_exact_cell *cell, struct ls_exact_cell *fallback, size_t count_at,
-                uint64_t size)
+void ls_exact_release_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size)
 {
-    _Atomic unsigned long *counters =
-        (_Atomic unsigned long *)(void *)((char *)(cell != NULL ? cell : fallback) + count_at);
-
-    if (LS_LIKELY(cell != NULL)) {
-        ls_add_own_thread(&counters[0], 1);
-        ls_add_own_thread(&counters[1], size);
-    } else {
-        /* Relaxed: counters that are only summed. */
-        ls_add_relaxed(&counters[0], 1);
-        ls_add_relaxed(&counters[1], size);
+    if (cell_of(thread, stack) != NULL) {
+        ls_exact_release(thread, stack, size);
+        return;
     }
-}
-
-void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size)
-{
-    add(own_cell(thread, stack), &shared[stack], offsetof(struct ls_exact_cell, acquired_count),
-        size);
-}
-
-void ls_exact_release(struct ls_thread *thread, uint32_t stack, uint64_t size)
-{
-    add(own_cell(thread, stack), &shared[stack], offsetof(struct ls_exact_cell, released_count),
-        size);
+    /* Relaxed: as above. */
+    ls_add_relaxed(&shared[stack].released_count, 1);
+    ls_add_relaxed(&shared[stack].released_bytes, size);
 }
 
 static void add_cell(struct ls_tally *tally, const struct ls_exact_cell *cell)

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "base/atomic.h"
+#include "base/compiler.h"
 #include "capture/thread.h"
 
 struct ls_exact_cell {
@@ -20,12 +22,59 @@ struct ls_exact_cell {
     _Atomic unsigned long released_bytes;
 };
 
+#define LS_EXACT_CELLS_PER_CHUNK 128
+
+struct ls_exact_counts {
+    /* Written by the thread, read by the collector. */
+    _Atomic(struct ls_exact_cell *) chunks[1]; /* stacks / LS_EXACT_CELLS_PER_CHUNK of them */
+};
+
 /* `stacks`: capacity of the stack table. 0 or -ENOMEM. */
 int ls_exact_start(uint32_t stacks);
 
+/* For a thread that has no cell for this stack yet, or none that can be had. */
+void ls_exact_acquire_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size);
+void ls_exact_release_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size);
+
+LS_INLINE struct ls_exact_cell *ls_exact_cell(struct ls_thread *thread, uint32_t stack)
+{
+    struct ls_exact_counts *counts;
+    struct ls_exact_cell *chunk;
+
+    if (LS_UNLIKELY(thread == NULL))
+        return NULL;
+    /* Relaxed: written by this thread. */
+    counts = ls_load_relaxed(&thread->counts);
+    if (LS_UNLIKELY(counts == NULL))
+        return NULL;
+    chunk = ls_load_relaxed(&counts->chunks[stack / LS_EXACT_CELLS_PER_CHUNK]);
+    return LS_LIKELY(chunk != NULL) ? &chunk[stack % LS_EXACT_CELLS_PER_CHUNK] : NULL;
+}
+
 /* `thread` is entered, or NULL for a handler that interrupted a hook: it counts the shared way. */
-void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size);
-void ls_exact_release(struct ls_thread *thread, uint32_t stack, uint64_t size);
+LS_INLINE void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size)
+{
+    struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
+
+    if (LS_UNLIKELY(cell == NULL)) {
+        ls_exact_acquire_slowly(thread, stack, size);
+        return;
+    }
+    ls_add_own_thread(&cell->acquired_count, 1);
+    ls_add_own_thread(&cell->acquired_bytes, size);
+}
+
+LS_INLINE void ls_exact_release(struct ls_thread *thread, uint32_t stack, uint64_t size)
+{
+    struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
+
+    if (LS_UNLIKELY(cell == NULL)) {
+        ls_exact_release_slowly(thread, stack, size);
+        return;
+    }
+    ls_add_own_thread(&cell->released_count, 1);
+    ls_add_own_thread(&cell->released_bytes, size);
+}
 
 /* Sums every thread's counts into the ledger's tallies of LS_RESOURCE_HEAP, which it overwrites,
  * and frees the records of ended threads (in sampled mode too). Collector only. */

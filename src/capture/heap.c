@@ -16,16 +16,32 @@
 #include "system/memory.h"
 #include "system/real.h"
 
-/* In the last bytes of a tracked block's usable size. */
+/* Right before a tracked block. Written and read as whole words: two halves just stored cannot be
+ * forwarded to one load. */
 struct tag {
-    uint32_t stack;
-    uint32_t slot;           /* 0: none */
-    uint64_t size_and_check; /* size in the low 48 bits, check above */
+    uint64_t record; /* stack in the low half, slot in the high one */
+    uint64_t block;  /* size, alignment, whether fitted, check */
 };
 
-#define SIZE_BITS   48
-#define SIZE_MASK   ((UINT64_C(1) << SIZE_BITS) - 1)
-#define FREED_STACK UINT32_MAX
+#define TAG_BYTES       sizeof(struct tag)
+#define SIZE_BITS       40 /* no range is larger */
+#define ALIGNMENT_BITS  6
+#define ALIGNMENT_SHIFT SIZE_BITS
+#define FITTED_SHIFT    (ALIGNMENT_SHIFT + ALIGNMENT_BITS)
+#define CHECK_SHIFT     (FITTED_SHIFT + 1)
+#define BITS(count)     ((UINT64_C(1) << (count)) - 1)
+#define FREED_STACK     UINT32_MAX
+
+#define AGES_ONE_IN 256 /* mean distance of the blocks exact mode keeps the age of */
+
+/* What is known of a tracked block. */
+struct account {
+    uint32_t stack;
+    uint32_t slot;
+    uint64_t size;
+    unsigned alignment_bits; /* logarithm of an alignment larger than malloc's, else 0 */
+    bool fitted;             /* its memory was allocated for this size, and not resized since */
+};
 
 static _Atomic int mode = LS_HEAP_WAITING;
 static size_t sample_mean = 1;
@@ -84,82 +100,118 @@ bool ls_heap_sees_malloc(void)
     return counted;
 }
 
+/* The tag, and where the alignment asks for more, padding before it. */
+static size_t prefix_of(unsigned alignment_bits)
+{
+    return alignment_bits == 0 ? TAG_BYTES : (size_t)1 << alignment_bits;
+}
+
+static void *memory_of(void *block, unsigned alignment_bits)
+{
+    return (char *)block - prefix_of(alignment_bits);
+}
+
+/* jemalloc's smallest blocks would have no byte behind the tag. */
+static size_t memory_size(size_t size, size_t prefix)
+{
+    return (size == 0 ? 1 : size) + prefix;
+}
+
 /* Differs for every block, and is never that of zeroed or untouched memory. */
-static uint64_t check_of(const void *block, uint32_t stack, uint32_t slot, uint64_t size)
+LS_INLINE uint64_t check_of(const void *block, uint64_t record, uint64_t rest)
 {
-    uint64_t hash = ((uintptr_t)block >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t value = record ^ (uintptr_t)block >> 4;
 
-    hash ^= ((uint64_t)stack << 32 | slot) * UINT64_C(0xc2b2ae3d27d4eb4f);
-    hash ^= size * UINT64_C(0x165667b19e3779f9);
-    return (hash >> SIZE_BITS) | 1;
+    value = (value << 21 | value >> 43) ^ rest;
+    return value * UINT64_C(0x9e3779b97f4a7c15) >> CHECK_SHIFT | 1;
 }
 
-static struct tag *tag_of(const void *block)
+LS_INLINE void write_tag(void *block, const struct account *account)
 {
-    return (struct tag *)((uintptr_t)block + ls_memory_tracked_usable(block) - sizeof(struct tag));
+    uint64_t record = (uint64_t)account->slot << 32 | account->stack;
+    uint64_t rest = account->size | (uint64_t)account->alignment_bits << ALIGNMENT_SHIFT |
+                    (uint64_t)account->fitted << FITTED_SHIFT;
+
+    ((struct tag *)block)[-1] =
+        (struct tag){record, rest | check_of(block, record, rest) << CHECK_SHIFT};
 }
 
-static void write_tag(void *block, uint32_t stack, uint32_t slot, uint64_t size)
+/* False when the host has written before its block or past the one in front of it, or frees what is
+ * no block. */
+LS_INLINE bool read_tag(const void *block, struct account *account)
 {
-    struct tag tag = {stack, slot, size | check_of(block, stack, slot, size) << SIZE_BITS};
+    struct tag tag = ((const struct tag *)block)[-1];
+    uint64_t rest = tag.block & BITS(CHECK_SHIFT);
 
-    memcpy(tag_of(block), &tag, sizeof(tag));
-}
-
-/* False when the host has written past its block, or frees it twice. */
-static bool read_tag(const void *block, struct tag *tag, uint64_t *size)
-{
-    memcpy(tag, tag_of(block), sizeof(*tag));
-    *size = tag->size_and_check & SIZE_MASK;
-    return tag->size_and_check >> SIZE_BITS == check_of(block, tag->stack, tag->slot, *size);
+    account->stack = (uint32_t)tag.record;
+    account->slot = (uint32_t)(tag.record >> 32);
+    account->size = rest & BITS(SIZE_BITS);
+    account->alignment_bits = (unsigned)(rest >> ALIGNMENT_SHIFT & BITS(ALIGNMENT_BITS));
+    account->fitted = rest >> FITTED_SHIFT != 0;
+    return tag.block >> CHECK_SHIFT == check_of(block, tag.record, rest);
 }
 
 /* The mark of a freed block: a stack no table has. */
 static void mark_freed(void *block)
 {
-    write_tag(block, FREED_STACK, 0, 0);
+    const struct account freed = {.stack = FREED_STACK};
+
+    write_tag(block, &freed);
 }
 
-static uint32_t stack_here(struct ls_thread *thread, uint64_t now_ns)
+LS_INLINE uint32_t stack_here(struct ls_thread *thread, const struct ls_frame_record *record)
 {
-    uintptr_t pcs[LS_STACK_DEPTH_MAX];
-    size_t depth = ls_unwind_capture(thread, pcs);
+    struct ls_captured captured;
+    struct ls_recent_stack *recent;
 
-    return ls_stack_table_intern(&ls_ledger.stacks, pcs, depth, now_ns);
+    ls_unwind_capture(thread, record, &captured);
+    recent = &thread->recent[captured.hash * LS_HASH_SEED >> (64 - LS_RECENT_STACKS_BITS)];
+    if (LS_LIKELY(recent->hash == captured.hash && recent->depth == captured.depth))
+        return recent->stack;
+    recent->stack =
+        ls_stack_table_find(&ls_ledger.stacks, captured.pcs, captured.depth, captured.hash);
+    if (recent->stack == LS_STACK_UNKNOWN)
+        recent->stack = ls_stack_table_intern(&ls_ledger.stacks, captured.pcs, captured.depth,
+                                              ls_clock_coarse_ns());
+    recent->hash = captured.hash;
+    recent->depth = recent->stack == LS_STACK_OVERFLOW ? 0 : (uint32_t)captured.depth;
+    return recent->stack;
 }
 
 /* In exact mode a slot serves the ages only, and a sample of the blocks has one. */
-static uint32_t slot_for(struct ls_thread *thread, enum ls_heap_mode now, uint32_t stack,
-                         size_t size, uint64_t now_ns)
+LS_INLINE uint32_t slot_for(struct ls_thread *thread, enum ls_heap_mode now, uint32_t stack,
+                            size_t size)
 {
-    const uint64_t one_in = 256;
-
     if (now == LS_HEAP_SAMPLED)
         return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size,
-                                 ls_sampler_weight(size, sample_mean), now_ns);
-    if (ls_sampler_random(&thread->random) % one_in != 0)
+                                 ls_sampler_weight(size, sample_mean), ls_clock_coarse_ns());
+    if (LS_LIKELY(thread->ages_in > 0)) {
+        thread->ages_in--;
         return 0;
-    return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size, 0, now_ns);
+    }
+    /* At irregular distances, so that no rhythm of the host's is met. */
+    thread->ages_in = (uint32_t)(ls_sampler_random(&thread->random) % (2 * AGES_ONE_IN - 1));
+    return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size, 0, ls_clock_coarse_ns());
 }
 
-static void record(struct ls_thread *thread, enum ls_heap_mode now, void *block, size_t size)
+/* Inlined: `frame` is that of the function that the hook called. */
+LS_INLINE void record(struct ls_thread *thread, enum ls_heap_mode now, void *block,
+                      struct account *account, const void *frame)
 {
-    uint64_t now_ns = ls_clock_coarse_ns();
-    uint32_t stack = stack_here(thread, now_ns);
-    uint32_t slot = slot_for(thread, now, stack, size, now_ns);
-
+    account->stack = stack_here(thread, frame);
+    account->slot = slot_for(thread, now, account->stack, account->size);
     if (now == LS_HEAP_EXACT)
-        ls_exact_acquire(thread, stack, size);
-    write_tag(block, stack, slot, size);
+        ls_exact_acquire(thread, account->stack, account->size);
+    write_tag(block, account);
 }
 
 /* `thread` is NULL when this thread could not enter: the count then takes the shared way. */
-static void unrecord(struct ls_thread *thread, const struct tag *tag, uint64_t size)
+static void unrecord(struct ls_thread *thread, const struct account *account)
 {
     if (ls_load_relaxed(&counts_exactly))
-        ls_exact_release(thread, tag->stack, size);
-    if (tag->slot != 0)
-        ls_ledger_release(tag->slot);
+        ls_exact_release(thread, account->stack, account->size);
+    if (account->slot != 0)
+        ls_ledger_release(account->slot);
 }
 
 static void miss(void)
@@ -169,7 +221,7 @@ static void miss(void)
 }
 
 /* The record of this thread if this allocation is to be tracked, entered; else NULL. */
-static struct ls_thread *choose(size_t size, enum ls_heap_mode *now)
+LS_INLINE struct ls_thread *choose(size_t size, enum ls_heap_mode *now)
 {
     struct ls_thread *thread;
 
@@ -207,52 +259,67 @@ static struct ls_thread *choose(size_t size, enum ls_heap_mode *now)
 
 void *ls_heap_allocate(size_t size, size_t alignment, bool zero)
 {
+    struct account account = {.size = size, .fitted = true};
     enum ls_heap_mode now;
     struct ls_thread *thread;
     int saved_errno;
-    void *block;
+    char *memory = NULL;
+    size_t prefix;
 
-    if (size > PTRDIFF_MAX)
+    if (LS_UNLIKELY(size > BITS(SIZE_BITS) || alignment > BITS(SIZE_BITS)))
         return NULL;
     saved_errno = errno;
     thread = choose(size, &now);
     if (thread == NULL)
         return NULL;
-    block = ls_memory_tracked_allocate(size + sizeof(struct tag), alignment, zero);
-    if (block != NULL)
-        record(thread, now, block, size);
+    if (LS_UNLIKELY(alignment > TAG_BYTES)) {
+        account.alignment_bits = (unsigned)__builtin_ctzll(alignment);
+        account.fitted = false;
+    }
+    prefix = prefix_of(account.alignment_bits);
+    memory = ls_memory_tracked_allocate(memory_size(size, prefix), alignment, zero);
+    if (LS_LIKELY(memory != NULL))
+        record(thread, now, memory + prefix, &account, __builtin_frame_address(0));
     else
         miss();
     ls_thread_leave();
     errno = saved_errno;
-    return block;
+    return memory != NULL ? memory + prefix : NULL;
+}
+
+static void free_memory(struct ls_thread *thread, void *block, const struct account *account)
+{
+    void *memory = memory_of(block, account->alignment_bits);
+
+    if (LS_UNLIKELY(thread == NULL && ls_hot.hook_depth != 0))
+        ls_thread_defer_free(memory);
+    else if (LS_LIKELY(account->fitted))
+        ls_memory_tracked_free_sized(memory, memory_size(account->size, TAG_BYTES));
+    else
+        ls_memory_tracked_free(memory);
 }
 
 /* `thread` is NULL when this thread could not enter. */
 static void free_block(struct ls_thread *thread, void *block)
 {
-    struct tag tag;
-    uint64_t size;
+    struct account account;
 
-    if (LS_UNLIKELY(!read_tag(block, &tag, &size))) {
-        /* Written past its end, most likely. It is kept: whether it was freed before is not known,
-         * and to free it twice would hand it out twice. */
+    if (LS_UNLIKELY(!read_tag(block, &account))) {
+        /* Written over, most likely. It is kept: whether it was freed before is not known, and to
+         * free it twice would hand it out twice. */
         ls_add_relaxed(&damaged_blocks, 1);
         ls_add_relaxed(&ls_ledger.lost_releases, 1);
         return;
     }
-    if (LS_UNLIKELY(tag.stack == FREED_STACK)) {
+    if (LS_UNLIKELY(account.stack == FREED_STACK)) {
         /* A double free is the host's own, and its allocator's to judge. */
         ls_real.free(block);
         return;
     }
     /* The record goes first: once the memory is free another thread may be given it. */
-    unrecord(thread, &tag, size);
+    unrecord(thread, &account);
     mark_freed(block);
-    if (LS_UNLIKELY(thread == NULL && ls_hot.hook_depth != 0))
-        ls_thread_defer_free(block);
-    else
-        ls_memory_tracked_free(block);
+    free_memory(thread, block, &account);
 }
 
 void ls_heap_free(void *block)
@@ -270,18 +337,45 @@ void ls_heap_free(void *block)
 
 size_t ls_heap_usable_size(const void *block)
 {
-    return ls_memory_tracked_usable(block) - sizeof(struct tag);
+    struct account account;
+
+    /* Damaged: no more than is sure. */
+    if (!read_tag(block, &account) || account.stack == FREED_STACK)
+        return 0;
+    return ls_memory_tracked_usable(memory_of((void *)(uintptr_t)block, account.alignment_bits)) -
+           prefix_of(account.alignment_bits);
 }
 
-/* Out of the tracked range, because this time the block was not chosen. */
-static bool move_out(void *block, uint64_t old_size, size_t size, void **resized)
+/* Out of the tracked range, because this time the block was not chosen. The host may have used all
+ * of malloc_usable_size. */
+static bool move_out(void *block, size_t size, void **resized)
 {
+    size_t usable = ls_heap_usable_size(block);
+
     *resized = ls_real.malloc(size);
     if (*resized == NULL)
         return false;
-    memcpy(*resized, block, old_size < size ? old_size : size);
+    memcpy(*resized, block, usable < size ? usable : size);
     ls_heap_free(block);
     return true;
+}
+
+/* realloc promises no more than malloc's alignment, so only such blocks stay where they are. */
+static char *resize_memory(void *block, const struct account *account, size_t size)
+{
+    size_t usable;
+    char *moved;
+
+    if (LS_LIKELY(account->alignment_bits == 0))
+        return ls_memory_tracked_resize(memory_of(block, 0), memory_size(size, TAG_BYTES));
+    moved = ls_memory_tracked_allocate(memory_size(size, TAG_BYTES), 0, false);
+    if (moved == NULL)
+        return NULL;
+    usable = ls_memory_tracked_usable(memory_of(block, account->alignment_bits)) -
+             prefix_of(account->alignment_bits);
+    memcpy(moved + TAG_BYTES, block, usable < size ? usable : size);
+    ls_memory_tracked_free(memory_of(block, account->alignment_bits));
+    return moved;
 }
 
 /*
@@ -292,24 +386,18 @@ bool ls_heap_resize(void *block, size_t size, void **resized)
 {
     enum ls_heap_mode now;
     struct ls_thread *thread = NULL;
-    struct tag tag;
-    uint64_t old_size;
+    struct account old;
+    struct account account = {.size = size};
     int saved_errno = errno;
+    char *memory;
 
-    if (size > PTRDIFF_MAX)
+    if (size > BITS(SIZE_BITS))
         return false;
-    /* The host may have used all of malloc_usable_size. */
-    if (!read_tag(block, &tag, &old_size)) {
+    if (LS_UNLIKELY(!read_tag(block, &old))) { /* how much of it is the host's is not known */
         ls_add_relaxed(&damaged_blocks, 1);
-        old_size = ls_heap_usable_size(block);
-        *resized = ls_real.malloc(size);
-        if (*resized == NULL)
-            return false;
-        memcpy(*resized, block, old_size < size ? old_size : size);
-        ls_add_relaxed(&ls_ledger.lost_releases, 1);
-        return true;
+        return false;
     }
-    if (LS_UNLIKELY(tag.stack == FREED_STACK)) { /* as in ls_heap_free */
+    if (LS_UNLIKELY(old.stack == FREED_STACK)) { /* as in ls_heap_free */
         *resized = ls_real.realloc(block, size);
         return *resized != NULL;
     }
@@ -318,17 +406,18 @@ bool ls_heap_resize(void *block, size_t size, void **resized)
     else
         thread = choose(size, &now);
     if (thread == NULL)
-        return move_out(block, ls_heap_usable_size(block), size, resized);
+        return move_out(block, size, resized);
     mark_freed(block); /* if the block moves, a late free of the old address must find none */
-    *resized = ls_memory_tracked_resize(block, size + sizeof(struct tag));
-    if (*resized != NULL) {
-        unrecord(thread, &tag, old_size);
-        record(thread, now, *resized, size);
+    memory = resize_memory(block, &old, size);
+    if (memory != NULL) {
+        unrecord(thread, &old);
+        *resized = memory + TAG_BYTES;
+        record(thread, now, *resized, &account, __builtin_frame_address(0));
     } else {
-        memcpy(tag_of(block), &tag, sizeof(tag));
+        write_tag(block, &old);
     }
     ls_thread_leave();
-    if (*resized == NULL)
+    if (memory == NULL)
         return false;
     errno = saved_errno;
     return true;

@@ -1,9 +1,8 @@
 /*
  * Heap blocks: which are tracked, and where that is written down.
  *
- * A tracked block lies in the tracked range and carries a tag in the last bytes of its usable size:
- * its stack, its slot in the live set and its size, with a check value. malloc_usable_size leaves
- * the tag out. The host never sees a difference but in the address.
+ * A tracked block lies in the tracked range behind a tag of 16 bytes: its stack, its slot in the
+ * live set and its size, with a check value. The host never sees a difference but in the address.
  *
  * All functions run inside hooks, on any thread. The functions that allocate return NULL when the
  * block is not to be tracked, for whatever reason: the caller then asks the real allocator.

@@ -8,14 +8,17 @@
 #include <sys/syscall.h>
 
 #include "base/atomic.h"
+#include "capture/frame_probe.h"
+#include "capture/walk.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/syscall.h"
 
 LS_THREAD_LOCAL struct ls_hot ls_hot;
 
+_Atomic(struct ls_thread *) ls_thread_forking;
+
 static _Atomic(struct ls_thread *) threads;
-static _Atomic(struct ls_thread *) forking; /* the thread whose fork is under way */
 static pthread_key_t key;
 static _Atomic int key_is_ready;
 static void (*thread_ends)(int);
@@ -24,17 +27,27 @@ static void (*thread_ends)(int);
 #define FORK_POLL_NS   100000
 #define STACK_SPAN_MAX ((uintptr_t)8 << 20)
 
+/* A handler must not allocate from the caches while they are taken down. */
+static void before_caches_go(void)
+{
+    ls_hot.hook_frame = (uintptr_t)__builtin_frame_address(0);
+    ls_hot.hook_depth = 1;
+    ls_compiler_fence();
+}
+
+static void after_caches_went(void)
+{
+    ls_thread_leave();
+}
+
 static void end_thread(void *record)
 {
     struct ls_thread *thread = record;
     int id = ls_load_relaxed(&thread->id);
 
-    /* A handler must not allocate from the caches while they are taken down. */
-    ls_hot.hook_frame = (uintptr_t)__builtin_frame_address(0);
-    ls_hot.hook_depth = 1;
-    ls_compiler_fence();
+    before_caches_go();
     ls_memory_thread_end();
-    ls_thread_leave();
+    after_caches_went();
     ls_hot.thread = NULL;
     ls_hot.countdown = 0;
     ls_hot.counting = false;
@@ -48,6 +61,7 @@ int ls_thread_start(void (*ends)(int))
     int status = pthread_key_create(&key, end_thread);
 
     thread_ends = ends;
+    ls_memory_around_thread_end(before_caches_go, after_caches_went);
     if (status != 0)
         return -status;
     /* So that prepare_fork can order our plain stores against its own; see begin_capture. While the
@@ -102,6 +116,8 @@ static LS_COLD struct ls_thread *meet_thread(void)
         return NULL;
     ls_store_relaxed(&thread->id, ls_sys_gettid());
     thread->random = ls_clock_monotonic_ns() ^ (uint64_t)ls_sys_gettid() << 32 ^ (uintptr_t)thread;
+    if (thread->walk != NULL)
+        ls_walk_init(thread->walk); /* the last owner's stack is gone */
     ls_hot.thread = thread;
     /* May allocate for keys past the first 32: the record is set, so that call passes through. */
     ls_hot.own_work = true;
@@ -141,16 +157,12 @@ static bool hook_was_abandoned(uintptr_t here)
            !is_on_alternate_stack();
 }
 
-struct ls_thread *ls_thread_enter(void)
+struct ls_thread *ls_thread_enter_slowly(uintptr_t here)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     struct ls_thread *thread;
 
-    if (LS_UNLIKELY(ls_hot.hook_depth != 0)) {
-        if (!hook_was_abandoned(here))
-            return NULL;
-        ls_hot.hook_depth = 0;
-    }
+    if (ls_hot.hook_depth != 0 && !hook_was_abandoned(here))
+        return NULL;
     ls_hot.hook_depth = 1;
     ls_hot.hook_frame = here;
     ls_compiler_fence();
@@ -170,7 +182,7 @@ void ls_thread_defer_free(void *block)
     } while (!ls_compare_exchange_relaxed(&ls_hot.deferred, &former, block));
 }
 
-static LS_COLD void free_deferred(void)
+void ls_thread_free_deferred(void)
 {
     void *block = ls_exchange_relaxed(&ls_hot.deferred, NULL);
 
@@ -181,15 +193,6 @@ static LS_COLD void free_deferred(void)
         ls_memory_tracked_free(block);
         block = next;
     }
-}
-
-void ls_thread_leave(void)
-{
-    /* What a handler defers behind this check waits for the next hook. */
-    if (LS_UNLIKELY(ls_load_relaxed(&ls_hot.deferred) != NULL))
-        free_deferred();
-    ls_compiler_fence();
-    ls_hot.hook_depth = 0;
 }
 
 void ls_thread_for_each(ls_thread_visit *visit, void *context)
@@ -217,29 +220,6 @@ bool ls_thread_is_gone(const struct ls_thread *thread)
            -ESRCH;
 }
 
-/*
- * Dekker's pattern between a thread that starts to unwind and one that starts to fork: each stores
- * its own flag, then loads the other's. The unwinding side is hot, so it pays for no fence; the
- * forking side issues membarrier(2), which fences every running thread.
- */
-bool ls_thread_begin_capture(struct ls_thread *thread)
-{
-    struct ls_thread *owner;
-
-    ls_store_relaxed(&thread->capturing, 1);
-    ls_compiler_fence();
-    owner = ls_load_relaxed(&forking);
-    if (LS_LIKELY(owner == NULL || owner == thread))
-        return true;
-    ls_store_relaxed(&thread->capturing, 0);
-    return false;
-}
-
-void ls_thread_end_capture(struct ls_thread *thread)
-{
-    ls_store_release(&thread->capturing, 0); /* H5 pairs with H6 */
-}
-
 bool ls_thread_prepare_fork(void)
 {
     struct ls_thread *self = ls_thread_current();
@@ -249,7 +229,7 @@ bool ls_thread_prepare_fork(void)
 
     if (self == NULL)
         return false;
-    ls_store_relaxed(&forking, self);
+    ls_store_relaxed(&ls_thread_forking, self);
     ls_sys_call6(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
     for (thread = ls_load_acquire(&threads); thread != NULL; thread = thread->next) {
         while (thread != self && ls_load_acquire(&thread->capturing)) { /* H6 pairs with H5 */
@@ -263,14 +243,15 @@ bool ls_thread_prepare_fork(void)
 
 void ls_thread_parent_after_fork(void)
 {
-    ls_store_relaxed(&forking, NULL);
+    ls_store_relaxed(&ls_thread_forking, NULL);
 }
 
 void ls_thread_child_after_fork(void)
 {
+    ls_frame_probe_child_after_fork();
     struct ls_thread *self = ls_hot.thread;
 
-    ls_store_relaxed(&forking, NULL);
+    ls_store_relaxed(&ls_thread_forking, NULL);
     for (struct ls_thread *thread = ls_load_acquire(&threads); thread != NULL;
          thread = thread->next) {
         if (thread == self) {

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 enum ls_thread_state {
@@ -22,6 +23,17 @@ enum ls_thread_state {
 };
 
 struct ls_exact_counts; /* capture/exact.h */
+struct ls_walk;         /* capture/walk.h */
+
+/* The table's ordinals of stacks this thread was at lately. A hash of 64 bits stands for the stack:
+ * that two of a full table's 65,536 share one has a chance of 1e-10. */
+struct ls_recent_stack {
+    uint64_t hash;
+    uint32_t depth; /* 0: none */
+    uint32_t stack;
+};
+
+#define LS_RECENT_STACKS_BITS 6
 
 struct ls_thread {
     struct ls_thread *next; /* fixed once listed */
@@ -29,6 +41,9 @@ struct ls_thread {
     _Atomic int capturing; /* inside the unwinder: fork waits for it */
     _Atomic int id;        /* kernel thread id; 0 while the record has no thread */
     uint64_t random;
+    uint32_t ages_in;     /* exact mode: blocks until the next whose age is kept */
+    struct ls_walk *walk; /* NULL until the first capture */
+    struct ls_recent_stack recent[1 << LS_RECENT_STACKS_BITS];
     _Atomic(struct ls_exact_counts *) counts; /* NULL until the first exact count */
 };
 
@@ -51,14 +66,36 @@ extern LS_THREAD_LOCAL struct ls_hot ls_hot;
 /* Creates the key. `ends` is called with its id on each thread that ends by itself. 0 or -errno. */
 int ls_thread_start(void (*ends)(int thread));
 
+/* The slow ways of the next two. */
+struct ls_thread *ls_thread_enter_slowly(uintptr_t here);
+void ls_thread_free_deferred(void);
+
 /*
  * Enters a hook's slow path. NULL when this thread is already inside one (a hook called from our
  * own work, or a signal handler that interrupted it) or no record can be had; the caller then
  * passes the call through. A hook that a handler left by longjmp is recognised by its frame being
  * gone.
  */
-struct ls_thread *ls_thread_enter(void);
-void ls_thread_leave(void);
+LS_INLINE struct ls_thread *ls_thread_enter(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    if (LS_UNLIKELY(ls_hot.hook_depth != 0 || ls_hot.thread == NULL))
+        return ls_thread_enter_slowly(here);
+    ls_hot.hook_depth = 1;
+    ls_hot.hook_frame = here;
+    ls_compiler_fence();
+    return ls_hot.thread;
+}
+
+LS_INLINE void ls_thread_leave(void)
+{
+    /* What a handler defers behind this check waits for the next hook. */
+    if (LS_UNLIKELY(ls_load_relaxed(&ls_hot.deferred) != NULL))
+        ls_thread_free_deferred();
+    ls_compiler_fence();
+    ls_hot.hook_depth = 0;
+}
 
 /*
  * For a tracked block that is freed while ls_thread_enter says no: by a handler that interrupted a
@@ -90,8 +127,32 @@ bool ls_thread_prepare_fork(void);
 void ls_thread_parent_after_fork(void);
 void ls_thread_child_after_fork(void);
 
-/* Around the unwinder. False: a fork is under way, do not unwind now. */
-bool ls_thread_begin_capture(struct ls_thread *thread);
-void ls_thread_end_capture(struct ls_thread *thread);
+/* The thread whose fork is under way. */
+extern _Atomic(struct ls_thread *) ls_thread_forking;
+
+/*
+ * Around the unwinder. False: a fork is under way, do not unwind now.
+ *
+ * Dekker's pattern between a thread that starts to unwind and one that starts to fork: each stores
+ * its own flag, then loads the other's. The unwinding side is hot, so it pays for no fence; the
+ * forking side issues membarrier(2), which fences every running thread.
+ */
+LS_INLINE bool ls_thread_begin_capture(struct ls_thread *thread)
+{
+    struct ls_thread *owner;
+
+    ls_store_relaxed(&thread->capturing, 1);
+    ls_compiler_fence();
+    owner = ls_load_relaxed(&ls_thread_forking);
+    if (LS_LIKELY(owner == NULL || owner == thread))
+        return true;
+    ls_store_relaxed(&thread->capturing, 0);
+    return false;
+}
+
+LS_INLINE void ls_thread_end_capture(struct ls_thread *thread)
+{
+    ls_store_release(&thread->capturing, 0); /* H5 pairs with H6 in thread.c */
+}
 
 #endif

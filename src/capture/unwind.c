@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/atomic.h"
+#include "capture/frame_probe.h"
+#include "capture/frame_rule.h"
 #include "capture/unwind_imports.h"
-#include "ledger/stack_table.h"
+#include "system/memory.h"
 
 /* Frames of ours between the host's call and the unwinder, at most. */
 #define OWN_FRAMES_MAX 8
@@ -24,6 +27,7 @@
 
 static int (*backtrace_function)(void **, int);
 static unsigned depth_kept;
+static bool walks;
 static struct {
     uintptr_t start;
     uintptr_t size;
@@ -91,6 +95,9 @@ int ls_unwind_start(unsigned depth)
         switch_shared_cache_off(library);
     }
     dl_iterate_phdr(find_own_text, NULL);
+    /* The kernel puts these bytes above the main thread's frames. */
+    ls_walk_start((const void *)getauxval(AT_RANDOM));
+    walks = ls_frame_rules_start() == 0 && ls_frame_probe_start(library) == 0;
     memcpy(&backtrace_function, &found, sizeof(found));
     return 0;
 }
@@ -105,28 +112,77 @@ void ls_unwind_disable(void)
     backtrace_function = NULL;
 }
 
-size_t ls_unwind_capture(struct ls_thread *thread, uintptr_t *pcs)
+void ls_unwind_forget(void)
+{
+    ls_frame_rules_forget();
+}
+
+static bool is_own(uintptr_t pc)
+{
+    return pc - own_text.start < own_text.size;
+}
+
+static struct ls_walk *walk_of(struct ls_thread *thread)
+{
+    if (LS_UNLIKELY(thread->walk == NULL)) {
+        thread->walk = ls_memory_own_allocate(sizeof(*thread->walk));
+        if (thread->walk != NULL)
+            ls_walk_init(thread->walk);
+    }
+    return thread->walk;
+}
+
+static bool walk_stack(struct ls_thread *thread, const struct ls_frame_record *record,
+                       struct ls_captured *captured)
+{
+    struct ls_walk *walk = walks ? walk_of(thread) : NULL;
+    uint32_t from;
+    uint32_t end = LS_WALK_FRAMES;
+
+    if (LS_UNLIKELY(walk == NULL) || !ls_walk_update(walk, record, depth_kept + OWN_FRAMES_MAX))
+        return false;
+    from = walk->first;
+    while (from < end && is_own(walk->pc[from]))
+        from++;
+    if (walk->pc[end - 1] == 0)
+        end--;
+    captured->depth = end - from < depth_kept ? end - from : depth_kept;
+    captured->pcs = &walk->pc[from];
+    captured->hash =
+        captured->depth > 0 ? ls_walk_hash(walk, from, captured->depth) : ls_stack_hash(NULL, 0);
+    return true;
+}
+
+static void trace_stack(struct ls_captured *captured)
 {
     void *frames[LS_STACK_DEPTH_MAX + OWN_FRAMES_MAX];
-    int found;
-    int own = 0;
-    int saved_errno;
+    int saved_errno = errno;
     size_t count = 0;
+    int own = 0;
+    int found;
 
-    if (LS_UNLIKELY(backtrace_function == NULL) || !ls_thread_begin_capture(thread))
-        return 0;
-    saved_errno = errno;
     errno = 0; /* see unwind_imports.c */
     found = backtrace_function(frames, (int)depth_kept + OWN_FRAMES_MAX);
     errno = saved_errno;
-    ls_thread_end_capture(thread);
-    while (own < found && (uintptr_t)frames[own] - own_text.start < own_text.size)
+    while (own < found && is_own((uintptr_t)frames[own]))
         own++;
-    for (int i = own; i < found && count < depth_kept; i++) {
-        /* Zero ends a stack; some start-up code pushes it as a return address. */
-        if (frames[i] == NULL)
-            break;
-        pcs[count++] = (uintptr_t)frames[i];
-    }
-    return count;
+    /* Zero ends a stack; some start-up code pushes it as a return address. */
+    for (int i = own; i < found && count < depth_kept && frames[i] != NULL; i++)
+        captured->buffer[count++] = (uintptr_t)frames[i];
+    captured->pcs = captured->buffer;
+    captured->depth = count;
+    captured->hash = ls_stack_hash(captured->buffer, count);
+}
+
+void ls_unwind_capture(struct ls_thread *thread, const struct ls_frame_record *record,
+                       struct ls_captured *captured)
+{
+    captured->depth = 0;
+    captured->pcs = captured->buffer;
+    captured->hash = 0;
+    if (LS_UNLIKELY(backtrace_function == NULL) || !ls_thread_begin_capture(thread))
+        return;
+    if (!walk_stack(thread, record, captured))
+        trace_stack(captured);
+    ls_thread_end_capture(thread);
 }

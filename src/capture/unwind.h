@@ -1,5 +1,6 @@
 /*
- * Stacks by libunwind's fast local trace. The one place that knows libunwind.
+ * Stacks: walked by frame rules (walk.h), and by libunwind's local trace where rules cannot follow.
+ * With frame_probe.h the one place that knows libunwind.
  *
  * libunwind is loaded by dlopen(RTLD_LOCAL), never linked: as a dependency of a preloaded library
  * its _Unwind_* symbols would take over the host's C++ exceptions
@@ -18,6 +19,8 @@
 #include <stdint.h>
 
 #include "capture/thread.h"
+#include "capture/walk.h"
+#include "ledger/stack_table.h"
 
 /* `depth`: frames kept. 0; -ENOENT when libunwind or a symbol of it is missing. After an error
  * every stack is empty. */
@@ -26,11 +29,21 @@ bool ls_unwind_available(void);
 /* For a forked child that may have inherited libunwind's locks taken. */
 void ls_unwind_disable(void);
 
+struct ls_captured {
+    const uintptr_t *pcs; /* innermost first; right until this thread's next capture */
+    size_t depth;         /* at most the depth given at start */
+    uint64_t hash;        /* see ls_stack_table_find */
+    uintptr_t buffer[LS_STACK_DEPTH_MAX];
+};
+
 /*
- * The caller's stack, innermost first, without frames of this library; returns how many were
- * written, at most the depth given at start. 0 when nothing can be had: no libunwind, a fork under
+ * The stack without frames of this library. `record` is that of the calling function, which asks
+ * for it by __builtin_frame_address(0). Depth 0 when nothing can be had: no libunwind, a fork under
  * way, a stack without unwind information.
  */
-size_t ls_unwind_capture(struct ls_thread *thread, uintptr_t *pcs);
+void ls_unwind_capture(struct ls_thread *thread, const struct ls_frame_record *record,
+                       struct ls_captured *captured);
+/* Code is being unloaded: what was learned of it is forgotten. */
+void ls_unwind_forget(void);
 
 #endif

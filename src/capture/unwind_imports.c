@@ -3,8 +3,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -15,27 +13,13 @@
 
 #define PAGE_BYTES 4096
 
-/*
- * rt_sigprocmask reads the new mask before it looks at `how`: with a `how` it does not know it says
- * EINVAL for readable memory and EFAULT otherwise, and changes nothing
- * (kernel/signal.c, SYSCALL_DEFINE4(rt_sigprocmask)).
- */
-static bool is_readable(uintptr_t address)
-{
-    const long unknown_how = ~0L;
-    const long kernel_mask_bytes = 8;
-
-    return ls_sys_call6(SYS_rt_sigprocmask, unknown_how, (long)address, 0, kernel_mask_bytes, 0,
-                        0) == -EINVAL;
-}
-
 /* libunwind asks with whole pages, before its probe by write. */
 static int probe_pages(void *start, size_t length)
 {
     uintptr_t page = (uintptr_t)start;
 
     for (size_t at = 0; at < length; at += PAGE_BYTES) {
-        if (!is_readable(page + at)) {
+        if (!ls_sys_is_readable(page + at)) {
             errno = ENOMEM;
             return -1;
         }

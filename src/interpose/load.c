@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "capture/unwind.h"
 #include "interpose/hooks.h"
 #include "system/real.h"
 #include "system/rebind.h"
@@ -98,9 +99,15 @@ void *dlopen(const char *file, int mode)
     return ls_real.dlopen(file, mode);
 }
 
+/* Forgotten twice: what runs in between may be the library's own destructors. */
 int dlclose(void *handle)
 {
+    int status;
+
     if (ls_hook_targets.before_unload != NULL)
         ls_hook_targets.before_unload();
-    return LS_REAL(dlclose)(handle);
+    ls_unwind_forget();
+    status = LS_REAL(dlclose)(handle);
+    ls_unwind_forget();
+    return status;
 }

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/atomic.h"
 #include "base/compiler.h"
 #include "capture/heap.h"
 #include "capture/thread.h"
@@ -41,24 +40,11 @@ LS_INLINE bool is_due(size_t size)
     return false;
 }
 
-/* With allocator=jemalloc, an untracked block; NULL when the range is full or the thread is past
- * its end, and the host's own allocator is to answer. */
-static LS_COLD void *serve(size_t size, size_t alignment, bool zero)
-{
-    return ls_memory_host_allocate(size, alignment, zero);
-}
-
-LS_INLINE bool serves_host(void)
-{
-    return LS_UNLIKELY(ls_load_relaxed(&ls_memory_host_range.size) != 0);
-}
-
+/* Both end in a jump: nothing is between the host's call and the allocator's answer. */
 static LS_COLD void *malloc_slowly(size_t size)
 {
     void *block = ls_heap_allocate(size, 0, false);
 
-    if (block == NULL && serves_host())
-        block = serve(size, 0, false);
     return block != NULL ? block : ls_real.malloc(size);
 }
 
@@ -66,50 +52,26 @@ void *malloc(size_t size)
 {
     if (is_due(size))
         return malloc_slowly(size);
-    if (serves_host()) {
-        void *block = serve(size, 0, false);
-
-        if (block != NULL)
-            return block;
-    }
     return ls_real.malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
     size_t total;
-    void *block = NULL;
+    void *block;
 
-    if (LS_UNLIKELY(__builtin_mul_overflow(count, size, &total)))
-        return ls_real.calloc(count, size);
-    if (is_due(total))
+    if (LS_LIKELY(!__builtin_mul_overflow(count, size, &total)) && is_due(total)) {
         block = ls_heap_allocate(total, 0, true);
-    if (block == NULL && serves_host())
-        block = serve(total, 0, true);
-    return block != NULL ? block : ls_real.calloc(count, size);
-}
-
-static LS_COLD void free_ours(void *block)
-{
-    if (ls_memory_is_tracked(block)) {
-        ls_heap_free(block);
-    } else {
-        int saved_errno = errno;
-
-        ls_memory_host_free(block);
-        errno = saved_errno;
+        if (block != NULL)
+            return block;
     }
-}
-
-LS_INLINE bool is_ours(const void *block)
-{
-    return LS_UNLIKELY(ls_memory_is_tracked(block) || ls_memory_is_host(block));
+    return ls_real.calloc(count, size);
 }
 
 void free(void *block)
 {
-    if (is_ours(block))
-        free_ours(block);
+    if (LS_UNLIKELY(ls_memory_is_tracked(block)))
+        ls_heap_free(block);
     else
         ls_real.free(block);
 }
@@ -140,22 +102,6 @@ static LS_COLD void *move_in(void *block, size_t size, size_t old_usable)
     return moved;
 }
 
-static LS_COLD void *realloc_host_block(void *block, size_t size)
-{
-    void *resized = ls_memory_host_resize(block, size);
-    size_t old_size;
-
-    if (resized != NULL)
-        return resized;
-    resized = ls_real.malloc(size);
-    if (resized == NULL)
-        return NULL;
-    old_size = ls_memory_host_usable(block);
-    memcpy(resized, block, old_size < size ? old_size : size);
-    free_ours(block);
-    return resized;
-}
-
 static LS_COLD void *realloc_tracked(void *block, size_t size)
 {
     void *resized;
@@ -174,9 +120,9 @@ void *realloc(void *block, size_t size)
     if (block == NULL)
         return malloc(size);
     if (LS_UNLIKELY(size == 0)) { /* glibc frees the block and returns NULL */
-        if (!is_ours(block))
+        if (!ls_memory_is_tracked(block))
             return ls_real.realloc(block, size);
-        free_ours(block);
+        ls_heap_free(block);
         return NULL;
     }
     if (LS_UNLIKELY(ls_memory_is_tracked(block)))
@@ -186,8 +132,6 @@ void *realloc(void *block, size_t size)
         if (moved != NULL)
             return moved;
     }
-    if (LS_UNLIKELY(ls_memory_is_host(block)))
-        return realloc_host_block(block, size);
     return ls_real.realloc(block, size);
 }
 
@@ -210,13 +154,9 @@ static bool is_power_of_two(size_t value)
 /* NULL when the real allocator is to answer, also for arguments it must refuse. */
 LS_INLINE void *aligned_if_due(size_t alignment, size_t size)
 {
-    void *block = NULL;
-
     if (is_due(size) && is_power_of_two(alignment))
-        block = ls_heap_allocate(size, alignment, false);
-    if (block == NULL && serves_host() && is_power_of_two(alignment))
-        block = serve(size, alignment, false);
-    return block;
+        return ls_heap_allocate(size, alignment, false);
+    return NULL;
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size)
@@ -266,7 +206,5 @@ size_t malloc_usable_size(void *block)
 {
     if (LS_UNLIKELY(ls_memory_is_tracked(block)))
         return ls_heap_usable_size(block);
-    if (LS_UNLIKELY(ls_memory_is_host(block)))
-        return ls_memory_host_usable(block);
     return ls_real.malloc_usable_size(block);
 }

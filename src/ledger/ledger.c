@@ -9,6 +9,15 @@
 
 struct ls_ledger ls_ledger;
 
+/* The tables by stack ordinal are reserved whole and charged as groups of stacks come into use. */
+#define GROUP_BYTES (LS_LEDGER_GROUP_STACKS * (sizeof(struct ls_tally) + sizeof(struct ls_site *)))
+
+enum group {
+    GROUP_UNTOUCHED,
+    GROUP_CHARGED,
+    GROUP_REFUSED, /* for good: what was counted in one tally must not leave another */
+};
+
 static size_t ring_bytes(size_t events)
 {
     return events * sizeof(struct ls_ring_cell);
@@ -17,10 +26,17 @@ static size_t ring_bytes(size_t events)
 int ls_ledger_start(const struct ls_ledger_limits *limits)
 {
     struct ls_ring_cell *cells;
-    int status = ls_stack_table_init(&ls_ledger.stacks, limits->stacks);
+    int status;
 
+    if (limits->stacks > LS_LEDGER_STACKS_MAX)
+        return -EINVAL;
+    status = ls_stack_table_init(&ls_ledger.stacks, limits->stacks);
+    if (status == 0)
+        status = ls_site_table_start(&ls_ledger.sites);
     if (status != 0)
         return status;
+    if (ls_ledger_stack_tally(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW) == NULL)
+        return -ENOMEM;
     cells = ls_memory_own_map(ring_bytes(limits->ring_events), ring_bytes(limits->ring_events));
     if (cells == NULL)
         return -ENOMEM;
@@ -68,7 +84,8 @@ uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t s
         ls_live_set_acquire(&ls_ledger.live, resource, stack, size, weight, now_ns);
 
     if (handle.slot == 0) {
-        ls_add_relaxed(&ls_ledger.lost_acquires, 1);
+        if (weight != 0) /* else only its age is lost */
+            ls_add_relaxed(&ls_ledger.lost_acquires, 1);
         return 0;
     }
     notify(handle);
@@ -85,16 +102,43 @@ void ls_ledger_release(uint32_t slot)
         ls_add_relaxed(&ls_ledger.lost_releases, 1);
 }
 
+/* The stack under which the stack is counted. */
+static uint32_t counted_under(enum ls_resource resource, uint32_t stack)
+{
+    uint8_t *group = &ls_ledger.stack_groups[resource][stack / LS_LEDGER_GROUP_STACKS];
+
+    if (*group == GROUP_UNTOUCHED) {
+        *group = ls_memory_own_charge(GROUP_BYTES) ? GROUP_CHARGED : GROUP_REFUSED;
+        ls_ledger.sites.overflowed += *group == GROUP_REFUSED;
+    }
+    return *group == GROUP_CHARGED ? stack : LS_STACK_OVERFLOW;
+}
+
 struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack)
 {
     struct ls_tally **tallies = &ls_ledger.stack_tallies[resource];
-    size_t bytes = ls_ledger.stacks.capacity * sizeof(**tallies);
+    struct ls_site ***sites = &ls_ledger.stack_sites[resource];
+    uint32_t capacity = ls_ledger.stacks.capacity;
 
-    if (stack >= ls_ledger.stacks.capacity)
+    if (stack >= capacity)
         return NULL;
-    if (*tallies == NULL) /* charged by what a tenth of the stacks would touch */
-        *tallies = ls_memory_own_map(bytes, bytes / 10);
-    return *tallies == NULL ? NULL : &(*tallies)[stack];
+    if (*tallies == NULL)
+        *tallies = ls_memory_own_map(capacity * sizeof(**tallies), 0);
+    if (*sites == NULL)
+        *sites = ls_memory_own_map(capacity * sizeof(**sites), 0);
+    if (*tallies == NULL || *sites == NULL)
+        return NULL;
+    return &(*tallies)[counted_under(resource, stack)];
+}
+
+void ls_ledger_sum(enum ls_resource resource, struct ls_tally *sum)
+{
+    const struct ls_tally *tallies = ls_ledger.stack_tallies[resource];
+    uint32_t count = tallies == NULL ? 0 : ls_stack_table_count(&ls_ledger.stacks);
+
+    *sum = (struct ls_tally){0};
+    for (uint32_t i = 0; i < count; i++)
+        ls_tally_add(sum, &tallies[i]);
 }
 
 /* Poisson sampling, Horvitz-Thompson: a resource of size s seen with chance p adds s/p to the
@@ -278,22 +322,17 @@ static void settle_resource(enum ls_resource resource, uint32_t stacks_known,
                             ls_ledger_is_dispatch *is_dispatch)
 {
     const struct ls_tally *tallies = ls_ledger.stack_tallies[resource];
-    struct ls_site ***places = &ls_ledger.stack_sites[resource];
-    size_t bytes = ls_ledger.stacks.capacity * sizeof(**places);
+    struct ls_site **sites = ls_ledger.stack_sites[resource];
 
-    if (tallies == NULL)
-        return;
-    if (*places == NULL)
-        *places = ls_memory_own_map(bytes, bytes / 10);
-    if (*places == NULL)
+    if (tallies == NULL || sites == NULL)
         return;
     for (uint32_t i = 0; i < stacks_known; i++) {
         if (tallies[i].acquired_count == 0)
             continue;
-        if ((*places)[i] == NULL)
-            (*places)[i] = site_of_stack(resource, i, is_dispatch);
-        if ((*places)[i] != NULL)
-            ls_tally_add(&(*places)[i]->tally, &tallies[i]);
+        if (sites[i] == NULL)
+            sites[i] = site_of_stack(resource, i, is_dispatch);
+        if (sites[i] != NULL)
+            ls_tally_add(&sites[i]->tally, &tallies[i]);
     }
 }
 
@@ -311,9 +350,11 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
 
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot)
 {
-    struct ls_site **places = ls_ledger.stack_sites[slot->resource];
+    struct ls_site **sites = ls_ledger.stack_sites[slot->resource];
 
-    return places == NULL ? NULL : places[slot->stack];
+    if (sites == NULL)
+        return NULL;
+    return sites[counted_under((enum ls_resource)slot->resource, slot->stack)];
 }
 
 void ls_ledger_after_fork(void)

@@ -19,8 +19,15 @@
 #include "ledger/site_table.h"
 #include "ledger/stack_table.h"
 
+#define LS_LEDGER_STACKS_MAX 262144
+/* Stacks that what is kept beside the stack table is paid for at once. */
+#define LS_LEDGER_GROUP_STACKS 512
+/* What one more stack takes of own memory at a usual depth: frames, two buckets and an entry of the
+ * directory in the stack table, a tally and the address of a site. */
+#define LS_LEDGER_STACK_BYTES (256 + 8 + 8 + sizeof(struct ls_tally) + sizeof(struct ls_site *))
+
 struct ls_ledger_limits {
-    uint32_t stacks;    /* distinct stacks, a power of two */
+    uint32_t stacks;    /* distinct stacks, a power of two, at most LS_LEDGER_STACKS_MAX */
     size_t slots;       /* tracked resources alive at once */
     size_t ring_events; /* a power of two */
 };
@@ -42,7 +49,8 @@ struct ls_ledger {
     struct ls_site_table sites;
     struct ls_tally *stack_tallies[LS_RESOURCE_COUNT]; /* by stack ordinal; mapped on first use */
     struct ls_site **stack_sites[LS_RESOURCE_COUNT];   /* by stack ordinal; NULL: not settled yet */
-    uint32_t settled_stacks; /* ordinals below this had all modules known when they were settled */
+    /* enum group in ledger.c: whether there is memory for a group of stacks in these two. */
+    uint8_t stack_groups[LS_RESOURCE_COUNT][LS_LEDGER_STACKS_MAX / LS_LEDGER_GROUP_STACKS];
 };
 
 /* The one ledger of the process. */
@@ -63,8 +71,11 @@ void ls_ledger_release(uint32_t slot);
 
 /* Accounts everything that happened before the call. */
 void ls_ledger_drain(void);
-/* The tally of one stack, to which exact counts are added; NULL when out of memory. */
+/* Where what the stack holds is counted: its own tally, or that of LS_STACK_OVERFLOW for good when
+ * the memory cap leaves none for it. NULL when not even that can be had. */
 struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack);
+/* The sum over all stacks. */
+void ls_ledger_sum(enum ls_resource resource, struct ls_tally *sum);
 /* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
  * first seen after the last ls_modules_refresh and wait for the next one. `is_dispatch` tells the
  * frames by which a JIT engine calls native code; NULL: none are told apart. */

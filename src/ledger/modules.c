@@ -13,6 +13,8 @@
 #include "system/memory.h"
 #include "system/syscall.h"
 
+#define PAGE_SHIFT 12
+
 /* One loaded object as dl_iterate_phdr shows it, copied while the loader's lock is held so that the
  * table can be brought up to date after it has been let go. */
 struct sighting {
@@ -96,6 +98,18 @@ static void name_main_program(struct sighting *sighting)
     sighting->path[length > 0 ? length : 0] = '\0';
 }
 
+static void mark_overlaps(const struct ls_modules *modules, struct ls_module *added)
+{
+    for (uint32_t i = 0; i < ls_load_relaxed(&modules->count); i++) {
+        struct ls_module *module = modules->entries[i];
+
+        if (module->text_start < added->text_end && added->text_start < module->text_end) {
+            ls_store_relaxed(&module->overlapped, true);
+            ls_store_relaxed(&added->overlapped, true);
+        }
+    }
+}
+
 static int add_module(struct ls_modules *modules, struct sighting *sighting, bool is_main,
                       uint64_t now_ns)
 {
@@ -129,6 +143,8 @@ static int add_module(struct ls_modules *modules, struct sighting *sighting, boo
         module->build_id[0] != '\0'
             ? ls_hash_bytes(1, module->build_id, strlen(module->build_id))
             : ls_hash_bytes(2, base_name(module->path), strlen(base_name(module->path)));
+    module->index = count;
+    mark_overlaps(modules, module);
     modules->entries[count] = module;
     ls_store_release(&modules->count, count + 1); /* M1 pairs with M2 */
     return 0;
@@ -221,22 +237,38 @@ int ls_modules_refresh(struct ls_modules *modules, uint64_t now_ns)
     return status;
 }
 
-const struct ls_module *ls_modules_find(const struct ls_modules *modules, uintptr_t pc,
-                                        uint64_t when_ns)
+static bool has(const struct ls_module *module, uintptr_t pc)
+{
+    return pc >= module->text_start && pc < module->text_end;
+}
+
+static bool was_loaded(const struct ls_module *module, uint64_t when_ns)
+{
+    return module->loaded_ns <= when_ns && when_ns < ls_load_relaxed(&module->unloaded_ns);
+}
+
+const struct ls_module *ls_modules_find(struct ls_modules *modules, uintptr_t pc, uint64_t when_ns)
 {
     uint32_t count = ls_load_acquire(&modules->count); /* M2 pairs with M1 */
-    const struct ls_module *newest = NULL;
+    uint16_t *found = &modules->found[(pc >> PAGE_SHIFT) % LS_MODULES_FOUND];
+    const struct ls_module *module = *found < count ? modules->entries[*found] : NULL;
+    uint32_t newest = count;
 
+    /* The same few pages of code are in most stacks. */
+    if (module != NULL && has(module, pc) &&
+        (!ls_load_relaxed(&module->overlapped) || was_loaded(module, when_ns)))
+        return module;
     for (uint32_t i = 0; i < count; i++) {
-        const struct ls_module *module = modules->entries[i];
-
-        if (pc < module->text_start || pc >= module->text_end)
+        if (!has(modules->entries[i], pc))
             continue;
-        if (module->loaded_ns <= when_ns && when_ns < ls_load_relaxed(&module->unloaded_ns))
-            return module;
         /* Loaded since the last refresh before the capture: still its owner, unless another fits
          * the time better. */
-        newest = module;
+        newest = i;
+        if (was_loaded(modules->entries[i], when_ns))
+            break;
     }
-    return newest;
+    if (newest == count)
+        return NULL;
+    *found = (uint16_t)newest;
+    return modules->entries[newest];
 }

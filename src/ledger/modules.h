@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define LS_MODULES_MAX    1024
+#define LS_MODULES_FOUND  1024
 #define LS_BUILD_ID_CHARS 41 /* 20 bytes in hex and a zero byte */
 
 struct ls_module {
@@ -26,7 +27,11 @@ struct ls_module {
     /* First refresh that missed it; UINT64_MAX while loaded. Relaxed everywhere: a time by itself.
      */
     _Atomic uint64_t unloaded_ns;
+    /* Another entry has some of the same addresses, at another time. Relaxed everywhere: who does
+     * not see it yet finds the module that was there before. */
+    _Atomic bool overlapped;
     uint64_t identity; /* hash of the build-id, or of the base name without one */
+    uint32_t index;    /* in the table, for data kept beside it */
     bool is_main;
     bool is_own;     /* this library */
     bool is_runtime; /* libc, the loader, C++ runtime: never the place a person looks for */
@@ -38,13 +43,13 @@ struct ls_modules {
     _Atomic int updating;
     uint64_t adds;
     uint64_t subs;
-    bool overflowed; /* more modules than fit: their counters stay without one */
+    uint16_t found[LS_MODULES_FOUND]; /* the collector's: where counters of a page were found */
+    bool overflowed;                  /* more modules than fit: their counters stay without one */
 };
 
 /* 0, or -EAGAIN when another thread is at it, or -ENOMEM. */
 int ls_modules_refresh(struct ls_modules *modules, uint64_t now_ns);
 /* The module that owned `pc` at `when_ns`; NULL for JIT code and the like. */
-const struct ls_module *ls_modules_find(const struct ls_modules *modules, uintptr_t pc,
-                                        uint64_t when_ns);
+const struct ls_module *ls_modules_find(struct ls_modules *modules, uintptr_t pc, uint64_t when_ns);
 
 #endif

@@ -1,5 +1,6 @@
 #include "ledger/site_table.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -50,6 +51,11 @@ static bool make_room(struct ls_site_table *table, uint32_t sites)
             return false;
     }
     return true;
+}
+
+int ls_site_table_start(struct ls_site_table *table)
+{
+    return make_room(table, 1 + LS_RESOURCE_COUNT) ? 0 : -ENOMEM;
 }
 
 static struct ls_site *add(struct ls_site_table *table, enum ls_resource resource, uint64_t id)

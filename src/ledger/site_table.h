@@ -42,6 +42,7 @@ struct ls_site {
     const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */
     uint32_t index;                 /* in the table, for data kept beside it */
     uint32_t next_in_bucket;        /* index plus one */
+    uint32_t listed; /* place in the picture that is being taken, plus one; 0 otherwise */
     struct ls_tally tally;
     double peak_live_bytes;
     double first_seen_s;
@@ -63,6 +64,9 @@ struct ls_site_table {
     uint64_t overflowed; /* distinct sites turned away, approximately: by request */
 };
 
+/* Takes the memory of the first sites, among them those of the overflow sites, so that they are
+ * there whatever is used up later. 0 or -ENOMEM. */
+int ls_site_table_start(struct ls_site_table *table);
 /* Finds or adds. When the table or the memory is full: the overflow site of that resource; NULL
  * only when not even that can be had. */
 struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resource resource,

@@ -38,14 +38,32 @@ int ls_stack_table_init(struct ls_stack_table *table, uint32_t capacity)
     return 0;
 }
 
-static uint64_t hash_stack(const uintptr_t *pcs, size_t depth)
+uint64_t ls_stack_power(size_t exponent)
 {
-    uint64_t hash = LS_HASH_SEED + depth;
+    uint64_t base = LS_STACK_HASH_BASE;
+    uint64_t result = 1;
 
-    /* One multiplication a frame: this runs on every sampled malloc, and in exact mode on all. */
-    for (size_t i = 0; i < depth; i++)
-        hash = ((hash << 27 | hash >> 37) ^ pcs[i]) * UINT64_C(0x9fb21c651e98df25);
-    return ls_hash_mix(hash);
+    for (; exponent > 0; exponent >>= 1) {
+        if ((exponent & 1) != 0)
+            result *= base;
+        base *= base;
+    }
+    return result;
+}
+
+uint64_t ls_stack_hash(const uintptr_t *pcs, size_t depth)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = depth; i-- > 0;)
+        hash = ls_stack_hash_frame(hash, pcs[i]);
+    return hash;
+}
+
+/* The low bits of a polynomial hang on the low bits of what went in. */
+static uint32_t first_bucket(const struct ls_stack_table *table, uint64_t hash)
+{
+    return (uint32_t)ls_hash_mix(hash) & table->bucket_mask;
 }
 
 static bool same_stack(const struct ls_stack *stack, uint64_t hash, const uintptr_t *pcs,
@@ -113,8 +131,8 @@ uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pc
         return LS_STACK_OVERFLOW;
     if (depth > LS_STACK_DEPTH_MAX)
         depth = LS_STACK_DEPTH_MAX;
-    hash = hash_stack(pcs, depth);
-    bucket = (uint32_t)hash & table->bucket_mask;
+    hash = ls_stack_hash(pcs, depth);
+    bucket = first_bucket(table, hash);
     for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
         _Atomic uint32_t *place = &table->buckets[(bucket + probe) & table->bucket_mask];
         uint32_t entry = ls_load_acquire(place); /* T3 pairs with T4 */
@@ -132,6 +150,26 @@ uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pc
     }
     ls_add_relaxed(&table->overflowed, 1);
     return LS_STACK_OVERFLOW;
+}
+
+uint32_t ls_stack_table_find(const struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                             uint64_t hash)
+{
+    uint32_t bucket;
+
+    if (table->capacity == 0)
+        return LS_STACK_OVERFLOW;
+    bucket = first_bucket(table, hash);
+    for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
+        uint32_t entry =
+            ls_load_acquire(&table->buckets[(bucket + probe) & table->bucket_mask]); /* T3 */
+
+        if (entry == 0)
+            return LS_STACK_UNKNOWN;
+        if (same_stack(ls_stack_table_get(table, entry - 1), hash, pcs, depth))
+            return entry - 1;
+    }
+    return LS_STACK_UNKNOWN;
 }
 
 const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal)

@@ -15,8 +15,10 @@
 #include <stdint.h>
 
 #define LS_STACK_DEPTH_MAX 128
+#define LS_STACK_HASH_BASE UINT64_C(0xd1342543de82ef95)
 /* The one stack that stands for all that found the table full. */
 #define LS_STACK_OVERFLOW 0
+#define LS_STACK_UNKNOWN  UINT32_MAX
 
 struct ls_stack {
     uint64_t hash;
@@ -38,11 +40,31 @@ struct ls_stack_table {
     _Atomic uint64_t overflowed; /* interns that got LS_STACK_OVERFLOW */
 };
 
+/*
+ * A polynomial over the program counters, from the outermost frame inward, so that the hash of a
+ * stack follows from that of its outer frames and, by a difference, that of its inner ones.
+ */
+static inline uint64_t ls_stack_hash_frame(uint64_t outer, uintptr_t pc)
+{
+    return outer * LS_STACK_HASH_BASE + (pc ^ pc >> 17) * UINT64_C(0x9fb21c651e98df25);
+}
+uint64_t ls_stack_hash(const uintptr_t *pcs, size_t depth);
+uint64_t ls_stack_power(size_t exponent);
+/* Of the `depth` inner frames of a stack: `all` is the hash of all, `outer` that of the others. */
+static inline uint64_t ls_stack_hash_inner(uint64_t all, uint64_t outer, size_t depth)
+{
+    return outer == 0 ? all : all - outer * ls_stack_power(depth);
+}
+
 /* `capacity` stacks at most, a power of two. 0 or -ENOMEM. */
 int ls_stack_table_init(struct ls_stack_table *table, uint32_t capacity);
 /* `depth` is cut to LS_STACK_DEPTH_MAX. */
 uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
                                uint64_t now_ns);
+/* The same for a stack seen before, whose ls_stack_hash is known; LS_STACK_UNKNOWN if it was not.
+ */
+uint32_t ls_stack_table_find(const struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                             uint64_t hash);
 /* NULL when the ordinal is not (yet) in use. */
 const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal);
 /* All ordinals below this are or will soon be filled. */

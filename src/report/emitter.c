@@ -81,13 +81,31 @@ void ls_emitter_decimal(struct ls_emitter *emitter, double value, unsigned decim
     ls_emitter_bytes(emitter, digits, length);
 }
 
+/* Bytes at the start of the string that stand for themselves in JSON. */
+static size_t plain_length(const char *string, size_t length)
+{
+    size_t plain = 0;
+
+    while (plain < length && string[plain] >= 0x20 && string[plain] < 0x7f &&
+           string[plain] != '"' && string[plain] != '\\')
+        plain++;
+    return plain;
+}
+
 static void escape(struct ls_emitter *emitter, const char *string, size_t length)
 {
     ls_emitter_char(emitter, '"');
     for (size_t i = 0; i < length;) {
         uint32_t character;
-        size_t taken = ls_utf8_decode(string + i, length - i, &character);
+        size_t plain = plain_length(string + i, length - i);
+        size_t taken;
 
+        /* Nearly all there is: to take it byte by byte is most of what a summary costs. */
+        ls_emitter_bytes(emitter, string + i, plain);
+        i += plain;
+        if (i == length)
+            break;
+        taken = ls_utf8_decode(string + i, length - i, &character);
         if (character == '"' || character == '\\') {
             ls_emitter_char(emitter, '\\');
             ls_emitter_char(emitter, (char)character);

@@ -40,15 +40,9 @@ LEAKSHIM_API int leakshim_flush(void)
 /* From the stacks and not from the sites: what was acquired since the last summary counts too. */
 static void sum_heap(struct leakshim_stats *stats)
 {
-    struct ls_tally sum = {0};
-    uint32_t count = ls_stack_table_count(&ls_ledger.stacks);
+    struct ls_tally sum;
 
-    for (uint32_t i = 0; i < count; i++) {
-        const struct ls_tally *tally = ls_ledger_stack_tally(LS_RESOURCE_HEAP, i);
-
-        if (tally != NULL)
-            ls_tally_add(&sum, tally);
-    }
+    ls_ledger_sum(LS_RESOURCE_HEAP, &sum);
     stats->live_bytes = (uint64_t)(sum.live_bytes + 0.5);
     stats->live_count = (uint64_t)(sum.live_count + 0.5);
     stats->acquired_bytes = (uint64_t)(sum.acquired_bytes + 0.5);

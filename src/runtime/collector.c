@@ -28,14 +28,18 @@
 #define PICTURE_BYTES ((size_t)64 << 20)
 /* Where the host's address space is limited, and so ours. */
 #define PICTURE_BYTES_LIMITED ((size_t)4 << 20)
-#define LOCK_POLL_NS          100000
-#define PRUNE_EVERY           64
+/* Taken at the start, so that the memory cap leaves no summary out: 50 sites with deep stacks. */
+#define PICTURE_BYTES_KEPT ((size_t)512 << 10)
+#define LOCK_POLL_NS       100000
+#define LOCK_YIELDS_MAX    100
+#define PRUNE_EVERY        64
 /* Before as many summaries nothing is expected to be known. */
 #define UNJUDGED_SUMMARIES 5
 /* V8 is asked for readings this long before a summary, so that they are there when it is made. */
 #define READING_LEAD_NS (200 * UINT64_C(1000000))
 
 static _Atomic int lock;
+static _Atomic int lock_wanted; /* threads waiting for it */
 static _Atomic int running;
 static _Atomic int stop_wanted;
 static _Atomic int thread_id;
@@ -49,19 +53,34 @@ static struct ls_snapshot snapshot;
 static uint64_t next_summary_ns;
 static bool readings_requested;
 
+static void pause_for(long ns)
+{
+    const struct timespec pause = {0, ns};
+
+    ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+}
+
+static bool try_lock(void)
+{
+    return ls_exchange_acquire_release(&lock, 1) == 0; /* K1 pairs with K2 */
+}
+
 bool ls_collector_lock(uint64_t timeout_ns)
 {
-    struct timespec pause = {0, LOCK_POLL_NS};
-    uint64_t deadline = 0;
+    uint64_t deadline;
+    bool locked = try_lock();
 
-    while (ls_exchange_acquire_release(&lock, 1) != 0) { /* K1 pairs with K2 */
-        if (deadline == 0)
-            deadline = ls_clock_monotonic_ns() + timeout_ns;
-        else if (ls_clock_monotonic_ns() > deadline)
-            return false;
-        ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+    if (locked)
+        return true;
+    deadline = ls_clock_monotonic_ns() + timeout_ns;
+    /* Relaxed: a hint to the collector, which asks again and again. */
+    ls_add_relaxed(&lock_wanted, 1);
+    while (!locked && ls_clock_monotonic_ns() <= deadline) {
+        pause_for(LOCK_POLL_NS);
+        locked = try_lock();
     }
-    return true;
+    ls_add_relaxed(&lock_wanted, -1);
+    return locked;
 }
 
 void ls_collector_unlock(void)
@@ -69,9 +88,12 @@ void ls_collector_unlock(void)
     ls_store_release(&lock, 0); /* K2 pairs with K1 */
 }
 
-/* Own lock of the collector: nobody holds it longer than a fork takes. */
+/* The collector's own. While events come as fast as it can take them in it would have the lock
+ * again before anyone who waits for it has looked: a thread that forks goes first. */
 static void take_lock(void)
 {
+    for (int i = 0; i < LOCK_YIELDS_MAX && ls_load_relaxed(&lock_wanted) != 0; i++)
+        pause_for(LOCK_POLL_NS);
     while (!ls_collector_lock(LS_NS_PER_S))
         continue;
 }
@@ -104,6 +126,14 @@ static void note_unjudged(const struct ls_judgement *judgement)
         ls_note(line);
     else
         ls_note_remove(line);
+}
+
+static void note_overflow(void)
+{
+    /* Relaxed: a statistic. */
+    if (ls_load_relaxed(&ls_ledger.stacks.overflowed) + ls_ledger.sites.overflowed > 0)
+        ls_note("there are more callsites than the tables hold: those found later are one site, "
+                "named so; a lower depth makes fewer, a larger memory may make room");
 }
 
 static const char *reason_of(int status)
@@ -178,6 +208,7 @@ static int summarise(bool final)
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
     note_unjudged(&judgement);
+    note_overflow();
     ls_arena_reset(&picture_arena);
     status = ls_picture_take(&picture_arena, &judgement, now_ns, final, &snapshot);
     ls_collector_unlock();
@@ -213,10 +244,13 @@ static void wait_until(uint64_t until_ns, uint32_t seen_wakes)
     ls_sys_futex_wait((const void *)&ls_ledger.wake_word, seen_wakes, &timeout);
 }
 
+/* 0 without V8: the thread then wakes once an interval. */
 static uint64_t reading_lead_ns(void)
 {
     uint64_t quarter = ls_runtime.options.interval_ns / 4;
 
+    if (ls_v8_current_state() == LS_V8_ABSENT)
+        return 0;
     return quarter < READING_LEAD_NS ? quarter : READING_LEAD_NS;
 }
 
@@ -293,9 +327,11 @@ int ls_collector_start(void)
     if (ls_load_acquire(&running))
         return 0;
     if (picture_arena.base == NULL)
-        status =
-            ls_arena_init(&picture_arena,
-                          ls_process_address_limit() == 0 ? PICTURE_BYTES : PICTURE_BYTES_LIMITED);
+        status = ls_arena_init(
+            &picture_arena, ls_process_address_limit() == 0 ? PICTURE_BYTES : PICTURE_BYTES_LIMITED,
+            PICTURE_BYTES_KEPT);
+    if (status == 0)
+        status = ls_names_start();
     if (status != 0)
         return status;
     next_summary_ns = ls_clock_monotonic_ns() + ls_runtime.options.interval_ns;
@@ -365,6 +401,7 @@ int ls_collector_request(enum ls_collector_request kind, uint64_t timeout_ns)
 void ls_collector_after_fork(void)
 {
     ls_store_relaxed(&running, 0);
+    ls_store_relaxed(&lock_wanted, 0);
     ls_store_relaxed(&requested, LS_REQUEST_NONE);
     ls_store_relaxed(&requests_done, ls_load_relaxed(&requests_made));
 }

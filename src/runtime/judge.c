@@ -13,7 +13,9 @@
 #include "system/memory.h"
 #include "system/process.h"
 
-static struct ls_trend_verdict *verdicts[LS_SITE_CHUNKS_MAX];
+/* Like the first sites, there whatever memory is left. */
+static struct ls_trend_verdict first_verdicts[LS_SITES_PER_CHUNK];
+static struct ls_trend_verdict *verdicts[LS_SITE_CHUNKS_MAX] = {first_verdicts};
 static struct ls_history resident_history;
 static struct ls_history v8_heap_history;
 static double last_judged_s;
@@ -243,24 +245,20 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
         judgement->process.state = LS_PROCESS_LEARNING;
 }
 
-/* The correction for many tests counts the sites that could be found rising. At least 1. */
-static unsigned live_sites(void)
+/* Returns how many sites could be found rising, at least 1: the correction for many tests counts
+ * those. */
+static unsigned look_over_sites(void)
 {
-    unsigned count = 0;
+    unsigned live = 0;
 
-    for (uint32_t i = 0; i < ls_ledger.sites.count; i++)
-        count += ls_site_table_at(&ls_ledger.sites, i)->tally.live_count > 0;
-    return count > 0 ? count : 1;
-}
-
-static void update_peaks(void)
-{
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
+        live += site->tally.live_count > 0;
         if (site->tally.live_bytes > site->peak_live_bytes)
             site->peak_live_bytes = site->tally.live_bytes;
     }
+    return live > 0 ? live : 1;
 }
 
 void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
@@ -268,9 +266,8 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
     double tracked_bytes_per_s = 0;
     struct ls_process_memory memory;
-    unsigned tested;
+    unsigned tested = look_over_sites();
 
-    update_peaks();
     if (final && last_judged_s > 0) {
         *judgement = last_judgement;
         return;
@@ -282,7 +279,6 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     ls_history_add(
         &resident_history,
         (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
-    tested = live_sites();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 

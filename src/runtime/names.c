@@ -4,6 +4,7 @@
  */
 #include "runtime/runtime.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -13,9 +14,10 @@
 
 #define ENTRIES        16384 /* a power of two */
 #define FILL_MAX       (ENTRIES / 4 * 3)
-#define QUERIES_MAX    4096
+#define QUERIES_MAX    1024
 #define NAME_MAX_BYTES 256
 #define NAMES_BYTES    ((size_t)1 << 20)
+#define NAMES_KEPT     ((size_t)256 << 10)
 
 struct entry {
     uint64_t key;     /* hash of module, build-id and offset; 0: free */
@@ -28,19 +30,21 @@ static struct ls_arena names;
 static struct ls_symbols_query *queries;
 static char *query_names;
 
-static bool make_tables(void)
+int ls_names_start(void)
 {
-    size_t name_bytes = (size_t)QUERIES_MAX * NAME_MAX_BYTES;
+    const size_t entry_bytes = ENTRIES * sizeof(*entries);
+    const size_t query_bytes = QUERIES_MAX * sizeof(*queries);
+    const size_t name_bytes = (size_t)QUERIES_MAX * NAME_MAX_BYTES;
 
     if (entries == NULL)
-        entries = ls_memory_own_map(ENTRIES * sizeof(*entries), ENTRIES * sizeof(*entries) / 4);
+        entries = ls_memory_own_map(entry_bytes, entry_bytes);
     if (queries == NULL)
-        queries = ls_memory_own_map(QUERIES_MAX * sizeof(*queries), 0);
+        queries = ls_memory_own_map(query_bytes, query_bytes);
     if (query_names == NULL)
-        query_names = ls_memory_own_map(name_bytes, 0);
-    if (names.base == NULL && ls_arena_init(&names, NAMES_BYTES) != 0)
-        return false;
-    return entries != NULL && queries != NULL && query_names != NULL;
+        query_names = ls_memory_own_map(name_bytes, name_bytes);
+    if (entries == NULL || queries == NULL || query_names == NULL)
+        return -ENOMEM;
+    return names.base != NULL ? 0 : ls_arena_init(&names, NAMES_BYTES, NAMES_KEPT);
 }
 
 static void start_anew(void)
@@ -171,8 +175,6 @@ void ls_names_resolve(struct ls_snapshot *snapshot)
 {
     struct batch batch;
 
-    if (!make_tables())
-        return;
     if (used >= FILL_MAX || names.used > NAMES_BYTES / 4 * 3)
         start_anew();
     do {
@@ -212,7 +214,7 @@ void ls_names_learn(uint32_t stacks_known)
     static uint32_t stacks_learned;
     struct batch batch;
 
-    if (stacks_learned >= stacks_known || !make_tables())
+    if (stacks_learned >= stacks_known)
         return;
     do {
         batch.count = 0;
@@ -248,7 +250,7 @@ bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
     struct address address;
     const char *name;
 
-    if (module == NULL || entries == NULL)
+    if (module == NULL)
         return false;
     address = address_of_pc(module, pc);
     name = name_of(&address);

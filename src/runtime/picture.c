@@ -18,6 +18,8 @@
 #include "system/memory.h"
 #include "v8/tracker.h"
 
+#define MESSAGE_BYTES 1024
+
 static void copy_points(struct ls_arena *arena, const struct ls_site *site,
                         struct ls_snapshot_site *view)
 {
@@ -138,25 +140,59 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
     };
     copy_points(arena, site, view);
     if (site->overflow)
-        view->function = "(more callsites than the table holds)";
+        view->function = "(more callsites than the tables hold)";
     else if (site->resource == LS_RESOURCE_JS)
         copy_named_frames(arena, site, view);
     else
         copy_native_frames(arena, site, view);
 }
 
+/* What a site takes of the arena, and what it may take later for its location. */
+static size_t bytes_of(const struct ls_site *site)
+{
+    const size_t rounding_and_location = 128;
+    const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, site->stack);
+    size_t frames = site->named_frame_count;
+
+    if (site->resource != LS_RESOURCE_JS && stack != NULL)
+        frames = stack->depth;
+    return sizeof(struct ls_snapshot_site) + LS_PICTURE_AGES_BYTES +
+           site->history.count * sizeof(struct ls_snapshot_point) +
+           frames * sizeof(struct ls_snapshot_frame) + rounding_and_location;
+}
+
+/* How many of the ordered sites there is memory for. */
+static size_t fitting(struct ls_arena *arena, const struct ls_site *const *order, size_t count)
+{
+    static const char line[] =
+        "fewer sites are listed than the option top says: the option memory leaves no room";
+    size_t bytes = MESSAGE_BYTES;
+    size_t listed = 0;
+
+    while (listed < count && ls_arena_prepare(arena, bytes += bytes_of(order[listed])))
+        listed++;
+    if (listed < count)
+        ls_note(line);
+    else
+        ls_note_remove(line);
+    return listed;
+}
+
 static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapshot *snapshot)
 {
-    uint32_t count = ls_ledger.sites.count;
-    const struct ls_site **order = ls_arena_take(arena, count * sizeof(*order));
+    size_t count = ls_ledger.sites.count;
+    const struct ls_site **order;
     struct ls_snapshot_site *views;
     size_t listed;
 
+    if (count > ls_runtime.options.top)
+        count = ls_runtime.options.top;
     if (count == 0)
         return 0;
+    order = ls_arena_take(arena, count * sizeof(*order));
     if (order == NULL)
         return -ENOMEM;
-    listed = ls_picture_order(order, ls_runtime.options.top);
+    listed = fitting(arena, order, ls_picture_order(order, count));
     views = ls_arena_take(arena, listed * sizeof(*views));
     if (views == NULL && listed > 0)
         return -ENOMEM;
@@ -175,22 +211,24 @@ static int copy_modules(struct ls_arena *arena, struct ls_snapshot *snapshot)
 
     if (views == NULL && count > 0)
         return -ENOMEM;
-    for (uint32_t m = 0; m < count; m++) {
-        const struct ls_module *module = ls_ledger.modules.entries[m];
-        struct ls_snapshot_module view = {.path = module->path, .build_id = module->build_id};
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+        const struct ls_trend_verdict *verdict = ls_judge_site(site);
+        struct ls_snapshot_module *view;
 
-        for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
-            const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
-            const struct ls_trend_verdict *verdict = ls_judge_site(site);
-
-            if (site->module != module)
-                continue;
-            view.live_bytes += site->tally.live_bytes;
-            view.growth_bytes_per_s += verdict->growth_bytes_per_s;
-            view.rising_sites += verdict->verdict == LS_VERDICT_RISING;
-        }
-        if (view.live_bytes > 0 || view.rising_sites > 0)
-            views[used++] = view;
+        if (site->module == NULL || site->module->index >= count)
+            continue;
+        view = &views[site->module->index];
+        view->live_bytes += site->tally.live_bytes;
+        view->growth_bytes_per_s += verdict->growth_bytes_per_s;
+        view->rising_sites += verdict->verdict == LS_VERDICT_RISING;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (views[i].live_bytes <= 0 && views[i].rising_sites == 0)
+            continue;
+        views[used] = views[i];
+        views[used].path = ls_ledger.modules.entries[i]->path;
+        views[used++].build_id = ls_ledger.modules.entries[i]->build_id;
     }
     snapshot->modules = views;
     snapshot->module_count = used;
@@ -283,15 +321,17 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     *snapshot = (struct ls_snapshot){.sequence = ls_runtime.sequence + 1, .final = final};
     describe_process(judgement, snapshot);
     describe_settings(arena, snapshot);
-    describe_health(snapshot);
     describe_memory(judgement, snapshot);
     snapshot->verdict.state = judgement->process.state;
     snapshot->verdict.rising_sites = judgement->rising_sites;
     snapshot->verdict.rising_growth_bytes_per_s = judgement->rising_bytes_per_s;
     snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
     snapshot->verdict.message = "";
-    status = copy_sites(arena, now_ns, snapshot);
-    return status != 0 ? status : copy_modules(arena, snapshot);
+    status = copy_modules(arena, snapshot);
+    if (status == 0)
+        status = copy_sites(arena, now_ns, snapshot);
+    describe_health(snapshot);
+    return status;
 }
 
 /* Of a path below the directory the process was started in, the part nobody needs to read. */
@@ -327,7 +367,7 @@ static const char *location_of(struct ls_arena *arena, const struct ls_snapshot_
 
 static void write_message(struct ls_arena *arena, struct ls_snapshot *snapshot)
 {
-    char buffer[1024];
+    char buffer[MESSAGE_BYTES];
     struct ls_text text;
 
     ls_text_init(&text, buffer, sizeof(buffer));

@@ -1,6 +1,7 @@
 #include "runtime/picture_ages.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "ledger/ledger.h"
 #include "system/clock.h"
@@ -13,9 +14,10 @@ struct age_counts {
     float total;
 };
 
+_Static_assert(sizeof(struct age_counts) <= LS_PICTURE_AGES_BYTES, "the picture counts on it");
+
 struct ages {
     struct age_counts *counts; /* by listed place */
-    uint32_t *place_of_site;   /* by site index: listed place plus one */
     uint64_t now_ns;
 };
 
@@ -49,9 +51,9 @@ static void count_age(void *context, uint32_t index, struct ls_live_slot *slot)
     float weight;
 
     (void)index;
-    if (site == NULL || ages->place_of_site[site->index] == 0)
+    if (site == NULL || site->listed == 0)
         return;
-    counts = &ages->counts[ages->place_of_site[site->index] - 1];
+    counts = &ages->counts[site->listed - 1];
     age_ns = ages->now_ns > slot->acquired_ns ? ages->now_ns - slot->acquired_ns : 0;
     weight = slot->weight > 0 ? (float)slot->weight : 1.0f;
     counts->weights[class_of(age_ns / 1000000)] += weight;
@@ -72,22 +74,28 @@ static double median_of(const struct age_counts *counts)
     return middle_of(CLASSES - 1);
 }
 
+static void list(struct ls_site_table *table, const struct ls_site *const *sites, size_t count,
+                 bool listed)
+{
+    for (size_t i = 0; i < count; i++)
+        ls_site_table_at(table, sites[i]->index)->listed = listed ? (uint32_t)i + 1 : 0;
+}
+
 int ls_picture_ages(struct ls_arena *arena, const struct ls_site *const *sites,
                     struct ls_snapshot_site *views, size_t count, uint64_t now_ns)
 {
     struct ages ages = {
         .counts = ls_arena_take(arena, count * sizeof(*ages.counts)),
-        .place_of_site = ls_arena_take(arena, ls_ledger.sites.count * sizeof(uint32_t)),
         .now_ns = now_ns,
     };
 
     if (count == 0)
         return 0;
-    if (ages.counts == NULL || ages.place_of_site == NULL)
+    if (ages.counts == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        ages.place_of_site[sites[i]->index] = (uint32_t)i + 1;
+    list(&ls_ledger.sites, sites, count, true);
     ls_live_set_sweep(&ls_ledger.live, count_age, &ages);
+    list(&ls_ledger.sites, sites, count, false);
     for (size_t i = 0; i < count; i++)
         views[i].median_age_s = median_of(&ages.counts[i]);
     return 0;

@@ -42,10 +42,15 @@ static void sift_down(const struct ls_site **order, size_t root, size_t count)
     }
 }
 
-static void sort(const struct ls_site **order, size_t count)
+static void make_heap(const struct ls_site **order, size_t count)
 {
     for (size_t root = count / 2; root-- > 0;)
         sift_down(order, root, count);
+}
+
+static void sort(const struct ls_site **order, size_t count)
+{
+    make_heap(order, count);
     for (size_t end = count; end-- > 1;) {
         const struct ls_site *last = order[0];
 
@@ -55,6 +60,12 @@ static void sort(const struct ls_site **order, size_t count)
     }
 }
 
+static bool may_be_listed(const struct ls_site *site)
+{
+    return site->tally.live_count > 0 || site->tally.acquired_count > 0 ||
+           ls_judge_site(site)->verdict == LS_VERDICT_RISING;
+}
+
 size_t ls_picture_order(const struct ls_site **order, size_t top)
 {
     size_t count = 0;
@@ -62,10 +73,17 @@ size_t ls_picture_order(const struct ls_site **order, size_t top)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        if (site->tally.live_count > 0 || site->tally.acquired_count > 0 ||
-            ls_judge_site(site)->verdict == LS_VERDICT_RISING)
+        if (!may_be_listed(site))
+            continue;
+        if (count < top) {
             order[count++] = site;
+            if (count == top)
+                make_heap(order, count);
+        } else if (comes_before(site, order[0])) {
+            order[0] = site;
+            sift_down(order, 0, count);
+        }
     }
     sort(order, count);
-    return count < top ? count : top;
+    return count;
 }

@@ -9,7 +9,7 @@
 
 #include "ledger/site_table.h"
 
-/* `order` has room for all sites. Returns how many are to be listed, at most `top`. */
+/* `order` has room for `top` sites, at least one. Returns how many are to be listed. */
 size_t ls_picture_order(const struct ls_site **order, size_t top);
 
 #endif

@@ -155,6 +155,8 @@ void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot);
 void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot);
 
 /* --- names.c --- */
+/* Makes the tables, once, before anything else here. 0 or -ENOMEM. */
+int ls_names_start(void);
 /* Fills in `function` of all native frames of the snapshot. Reads ELF files. */
 void ls_names_resolve(struct ls_snapshot *snapshot);
 /* The frame a person would name the site after: past allocator wrappers and runtime libraries. */

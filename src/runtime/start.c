@@ -22,6 +22,7 @@
 #include "system/memory.h"
 #include "system/process.h"
 #include "system/real.h"
+#include "system/serve_host.h"
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
@@ -29,9 +30,12 @@
 #define LAST_WORD_NS (2 * LS_NS_PER_S)
 
 #define SAMPLED_STACKS 65536
-#define EXACT_STACKS   262144
+#define EXACT_STACKS   LS_LEDGER_STACKS_MAX
 #define RING_EVENTS    16384
-#define SLOT_BYTES     sizeof(struct ls_live_slot)
+/* Exact mode has a tally a thread and stack to keep. */
+#define EXACT_MEMORY_TIMES 4
+/* Taken at the start and kept: the ring, the first sites, names, the picture. */
+#define FIXED_BYTES ((size_t)5 << 19)
 
 struct ls_runtime ls_runtime;
 
@@ -87,14 +91,25 @@ static bool is_wanted(void)
            !is_unwanted_child();
 }
 
-static struct ls_ledger_limits ledger_limits(void)
+static size_t memory_cap(void)
 {
     bool exact = ls_runtime.options.mode == LS_MODE_EXACT;
 
-    /* Half of the cap for the live set, the rest for stacks, sites and one summary. */
+    return ls_runtime.options.memory_bytes * (exact ? EXACT_MEMORY_TIMES : 1);
+}
+
+/* Of what is left for tables that grow: two fifths for the stacks, half for the live set, and at
+ * least a tenth for sites and the rest. */
+static struct ls_ledger_limits ledger_limits(void)
+{
+    size_t most = (memory_cap() - FIXED_BYTES) / 5 * 2 / LS_LEDGER_STACK_BYTES;
+    uint32_t stacks = ls_runtime.options.mode == LS_MODE_EXACT ? EXACT_STACKS : SAMPLED_STACKS;
+
+    while (stacks > most)
+        stacks /= 2;
     return (struct ls_ledger_limits){
-        .stacks = exact ? EXACT_STACKS : SAMPLED_STACKS,
-        .slots = ls_runtime.options.memory_bytes / 2 / SLOT_BYTES,
+        .stacks = stacks,
+        .slots = (ls_runtime.options.memory_bytes - FIXED_BYTES) / 2 / sizeof(struct ls_live_slot),
         .ring_events = RING_EVENTS,
     };
 }
@@ -172,18 +187,28 @@ static void after_alone(void)
     was_collecting = false;
 }
 
+static enum ls_memory_use memory_use(void)
+{
+    if (ls_runtime.options.allocator == LS_ALLOCATOR_HOST)
+        return LS_MEMORY_TRACKED_ONLY;
+    return ls_runtime.options.mode == LS_MODE_EXACT ? LS_MEMORY_TRACKED_MOSTLY
+                                                    : LS_MEMORY_HOST_MOSTLY;
+}
+
 static int start_required_parts(void)
 {
     struct ls_ledger_limits limits = ledger_limits();
     bool exact = ls_runtime.options.mode == LS_MODE_EXACT;
-    int status = ls_memory_start(ls_runtime.options.allocator == LS_ALLOCATOR_JEMALLOC);
+    int status = ls_memory_start(memory_use());
 
-    if (status == 0 && !exact)
-        ls_memory_own_set_cap(ls_runtime.options.memory_bytes);
+    if (status == 0)
+        ls_memory_own_set_cap(memory_cap());
     if (status == 0)
         status = ls_ledger_start(&limits);
     if (status == 0 && exact)
         status = ls_exact_start(limits.stacks);
+    if (status == 0 && memory_use() != LS_MEMORY_TRACKED_ONLY)
+        ls_serve_host();
     if (status == 0)
         status = ls_thread_start(thread_ends);
     if (status == 0)

@@ -3,11 +3,13 @@
  * symbols to these.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 
 #include "base/math.h"
+#include "system/memory.h"
 #include "system/syscall.h"
 
 void *ls_jemalloc_mmap(void *address, size_t length, int protection, int flags, int fd,
@@ -23,6 +25,7 @@ double ls_jemalloc_log(double x);
 double ls_jemalloc_round(double x);
 int ls_jemalloc__Unwind_Backtrace(void *callback, void *argument);
 uintptr_t ls_jemalloc__Unwind_GetIP(void *context);
+int ls_jemalloc_pthread_key_create(pthread_key_t *key, void (*destructor)(void *));
 
 static int status_of(long result)
 {
@@ -109,4 +112,30 @@ uintptr_t ls_jemalloc__Unwind_GetIP(void *context)
 {
     (void)context;
     return 0;
+}
+
+/* jemalloc makes one key, at its start. */
+static void (*take_caches_down)(void *);
+static void (*before_end)(void);
+static void (*after_end)(void);
+
+static void end_thread(void *data)
+{
+    if (before_end != NULL)
+        before_end();
+    take_caches_down(data);
+    if (after_end != NULL)
+        after_end();
+}
+
+int ls_jemalloc_pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
+{
+    take_caches_down = destructor;
+    return pthread_key_create(key, end_thread);
+}
+
+void ls_memory_around_thread_end(void (*before)(void), void (*after)(void))
+{
+    before_end = before;
+    after_end = after;
 }

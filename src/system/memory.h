@@ -43,12 +43,16 @@ LS_INLINE bool ls_memory_is_host(const void *block)
            ls_load_relaxed(&ls_memory_host_range.size);
 }
 
-/*
- * Reserves the ranges (address space only) and creates the arenas. `serve_host` reserves the host
- * range as well. Call once, before threads. 0 or -errno; after an error nothing is tracked and
- * ls_memory_own_* return NULL.
- */
-int ls_memory_start(bool serve_host);
+/* What blocks are to be served, and which of them most often: those are served fastest. */
+enum ls_memory_use {
+    LS_MEMORY_TRACKED_ONLY,
+    LS_MEMORY_TRACKED_MOSTLY, /* and the host's untracked blocks too */
+    LS_MEMORY_HOST_MOSTLY,
+};
+
+/* Reserves the ranges (address space only) and creates the arenas. Call once, before threads. 0 or
+ * -errno; after an error nothing is tracked and ls_memory_own_* return NULL. */
+int ls_memory_start(enum ls_memory_use use);
 
 /* The host is about to limit its address space (RLIMIT_AS) while it has `mapped_bytes` mapped, our
  * reservation included: sees to it that the limit means to the host what it would without us. */
@@ -71,17 +75,25 @@ size_t ls_memory_own_bytes(void);
 /* Blocks for the host. alignment 0 means malloc's. NULL when the range is full. */
 void *ls_memory_tracked_allocate(size_t size, size_t alignment, bool zero);
 void ls_memory_tracked_free(void *block);
+/* The same where the size is known that was given to ls_memory_tracked_allocate, without alignment:
+ * quicker. */
+void ls_memory_tracked_free_sized(void *block, size_t size);
 /* In place if it can be, else moved; NULL leaves the old block as it was. */
 void *ls_memory_tracked_resize(void *block, size_t size);
 /* Bytes that may be used, at least what was asked for. */
 size_t ls_memory_tracked_usable(const void *block);
 
 void *ls_memory_host_allocate(size_t size, size_t alignment, bool zero);
+/* The same without alignment or zeros: quicker. */
+void *ls_memory_host_malloc(size_t size);
 void ls_memory_host_free(void *block);
 void *ls_memory_host_resize(void *block, size_t size);
 size_t ls_memory_host_usable(const void *block);
 
-/* Called as a thread ends: gives back its caches. */
+/* Called as a thread ends: gives back the caches made by hand. */
 void ls_memory_thread_end(void);
+/* jemalloc takes its own caches down when it sees fit: what is to be called around that, on the
+ * thread that ends. Before threads. */
+void ls_memory_around_thread_end(void (*before)(void), void (*after)(void));
 
 #endif

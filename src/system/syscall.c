@@ -196,3 +196,17 @@ long ls_sys_read_file(const char *path, char *buffer, size_t capacity)
     buffer[length] = '\0';
     return result < 0 ? result : (long)length;
 }
+
+/*
+ * rt_sigprocmask reads the new mask before it looks at `how`: with a `how` it does not know it says
+ * EINVAL for readable memory and EFAULT otherwise, and changes nothing
+ * (kernel/signal.c, SYSCALL_DEFINE4(rt_sigprocmask)).
+ */
+bool ls_sys_is_readable(uintptr_t address)
+{
+    const long unknown_how = ~0L;
+    const long kernel_mask_bytes = 8;
+
+    return ls_sys_call6(SYS_rt_sigprocmask, unknown_how, (long)address, 0, kernel_mask_bytes, 0,
+                        0) == -EINVAL;
+}

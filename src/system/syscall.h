@@ -6,6 +6,7 @@
 #ifndef LS_SYSTEM_SYSCALL_H
 #define LS_SYSTEM_SYSCALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -39,6 +40,9 @@ long ls_sys_ftruncate(int fd, int64_t length);
 pid_t ls_sys_getpid(void);
 pid_t ls_sys_gettid(void);
 uid_t ls_sys_geteuid(void);
+
+/* Whether a word at `address` can be read; false as well where the kernel will not say. */
+bool ls_sys_is_readable(uintptr_t address);
 
 /* Waits while *word == expected, at most `timeout` (relative; NULL: for ever). */
 long ls_sys_futex_wait(const void *word, uint32_t expected, const struct timespec *timeout);

@@ -1,5 +1,7 @@
 #include "trend/slope.h"
 
+#include <stdbool.h>
+
 #include "trend/trend.h"
 
 #define PAIRS_MAX (LS_TREND_POINTS_MAX * (LS_TREND_POINTS_MAX - 1) / 2)
@@ -56,6 +58,15 @@ double ls_slope_median(double *values, size_t count)
     return lower + (upper - lower) / 2.0;
 }
 
+static bool is_flat(const double *values, size_t count)
+{
+    size_t i = 1;
+
+    while (i < count && values[i] == values[0])
+        i++;
+    return i >= count;
+}
+
 double ls_trend_slope(const double *times, const double *values, size_t count)
 {
     double slopes[PAIRS_MAX];
@@ -63,6 +74,10 @@ double ls_trend_slope(const double *times, const double *values, size_t count)
 
     if (count > LS_TREND_POINTS_MAX)
         count = LS_TREND_POINTS_MAX;
+    /* Most sites of a process hold what they took at its start: their pairs need not be looked at.
+     */
+    if (is_flat(values, count))
+        return 0.0;
     for (size_t later = 1; later < count; later++) {
         for (size_t earlier = 0; earlier < later; earlier++) {
             double slope = (values[later] - values[earlier]) / (times[later] - times[earlier]);

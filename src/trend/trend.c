@@ -245,7 +245,6 @@ static void report(const struct ls_track *track, const struct ls_trend_series *s
 {
     struct ls_window window;
     struct ls_window_growth growth;
-    size_t length = track->count - first;
     double slope;
 
     ls_window_cut(track, first, track->count, LS_WINDOW_POINTS_MAX, &window);
@@ -257,8 +256,7 @@ static void report(const struct ls_track *track, const struct ls_trend_series *s
         growth.standard_error / (window.time[window.count - 1] - window.time[0]);
     verdict->growth_bytes_per_s = series->count_only ? 0.0 : slope;
     verdict->growth_count_per_s =
-        series->count_only ? slope
-                           : ls_trend_slope(track->time + first, track->resources + first, length);
+        series->count_only ? slope : ls_trend_slope(window.time, window.resources, window.count);
     verdict->window_start_s = track->time[first];
 }
 
@@ -353,6 +351,20 @@ static bool judge_sawtooth(const struct ls_track *track, const struct ls_trend_s
     return true;
 }
 
+/* Whether the track moves by enough for any verdict but steady: none of the others is given for
+ * less. Most sites of a process do not, and are done with here. */
+static bool moves(const struct ls_track *track, const struct demand *demand)
+{
+    double lowest = track->value[0];
+    double highest = track->value[0];
+
+    for (size_t i = 1; i < track->count; i++) {
+        lowest = track->value[i] < lowest ? track->value[i] : lowest;
+        highest = track->value[i] > highest ? track->value[i] : highest;
+    }
+    return highest - lowest >= demand->amount * SHARE_EARLIER;
+}
+
 void ls_trend_judge(const struct ls_trend_series *series, struct ls_trend_verdict *verdict)
 {
     struct ls_track track;
@@ -365,10 +377,10 @@ void ls_trend_judge(const struct ls_trend_series *series, struct ls_trend_verdic
         return;
     demand_of(series, &demand);
     first = track.count > LS_WINDOW_POINTS_MAX ? track.count - LS_WINDOW_POINTS_MAX : 0;
-    if (judge_growth(&track, series, &demand, verdict) ||
-        judge_sawtooth(&track, series, &demand, first, verdict) ||
-        judge_settling(&track, series, &demand, verdict) ||
-        judge_falling(&track, series, &demand, verdict))
+    if (moves(&track, &demand) && (judge_growth(&track, series, &demand, verdict) ||
+                                   judge_sawtooth(&track, series, &demand, first, verdict) ||
+                                   judge_settling(&track, series, &demand, verdict) ||
+                                   judge_falling(&track, series, &demand, verdict)))
         return;
     report(&track, series, first, LS_VERDICT_STEADY, 1.0, verdict);
     /* How sure it is that no growth above the floor is hidden in the noise. */

@@ -46,6 +46,14 @@ static double scatter_before(const struct ls_track *track, size_t first)
     return deviation * deviation;
 }
 
+static void take_point(const struct ls_track *track, size_t from, struct ls_window *window,
+                       size_t at)
+{
+    window->time[at] = track->time[from];
+    window->value[at] = track->value[from];
+    window->resources[at] = track->resources[from];
+}
+
 static void thin(const struct ls_track *track, size_t first, size_t end, size_t stretches,
                  struct ls_window *window)
 {
@@ -65,8 +73,7 @@ static void thin(const struct ls_track *track, size_t first, size_t end, size_t 
         } else if (track->value[i] >= window->value[window->count - 1]) {
             continue;
         }
-        window->time[window->count - 1] = track->time[i];
-        window->value[window->count - 1] = track->value[i];
+        take_point(track, i, window, window->count - 1);
     }
 }
 
@@ -77,10 +84,8 @@ void ls_window_cut(const struct ls_track *track, size_t first, size_t end, size_
         thin(track, first, end, points_max, window);
     } else {
         window->count = end - first;
-        for (size_t i = first; i < end; i++) {
-            window->time[i - first] = track->time[i];
-            window->value[i - first] = track->value[i];
-        }
+        for (size_t i = first; i < end; i++)
+            take_point(track, i, window, i - first);
     }
     window->track = track;
     window->first = first;

@@ -27,6 +27,7 @@ struct ls_window {
     size_t count;
     double time[LS_WINDOW_POINTS_MAX];
     double value[LS_WINDOW_POINTS_MAX];
+    double resources[LS_WINDOW_POINTS_MAX];
     const struct ls_track *track;
     size_t first; /* in the track, as is `end` */
     size_t end;

@@ -212,6 +212,74 @@ def fixed_is_clean_sampled(bench, cwd):
     fixed_is_clean(bench, cwd, "mode=sampled")
 
 
+TOGETHER = "more callsites than the tables hold"
+BLOCK = 64
+# Code, the unwinder, and what the allocator of the tracked blocks loses between them.
+BESIDE_OWN_BYTES = 8 << 20
+
+
+def run_many_stacks(bench, cwd, options, stacks, threads):
+    """What the victim told of itself, with the shim when there are options; and its run."""
+    environment = bench.environment(cwd, f"interval=200ms,{options}", None if options else "")
+    outcome = harness.run([bench.victim("many_stacks"), str(stacks), str(threads), "700", "tell"],
+                          cwd, environment, 60)
+    expect(outcome.code == 0, f"{outcome.end()}\n{harness.shorten(outcome.stdout)}")
+    told = json.loads(outcome.stdout.splitlines()[0])
+    return told, harness.run_directories(cwd)
+
+
+def check_cap(bench, cwd, options, cap, stacks=1000000, threads=1):
+    plain, _ = run_many_stacks(bench, cwd, "", stacks, threads)
+    told, (directory,) = run_many_stacks(bench, cwd, options, stacks, threads)
+    summary = harness.read_summary(directory)
+    health = summary["health"]
+    history = [json.loads(line) for line in (directory / "history.jsonl").read_text().splitlines()]
+    expect(len(history) >= 3, f"only {len(history)} summaries were written")
+    most = max(line["own_bytes"] for line in history)
+    expect(most <= cap, f"own_bytes comes to {most}, the cap is {cap}")
+    grown = told["peak_bytes"] - plain["peak_bytes"]
+    expect(grown <= cap + BESIDE_OWN_BYTES,
+           f"the process is {grown} bytes larger than without, the cap is {cap}")
+    together = [site for site in summary["sites"] if TOGETHER in (site["function"] or "")]
+    expect(len(together) == 1 and not together[0]["stack"] and together[0]["live_count"] > 0,
+           f"{len(together)} sites stand for the callsites past the tables' capacity")
+    expect(health["sites_overflowed"] > 0 and any(TOGETHER in note for note in health["notes"]),
+           f"health says nothing of it: {health['sites_overflowed']} {health['notes']}")
+    return told, summary
+
+
+def cap_holds_exact(bench, cwd):
+    """And every total is right still."""
+    told, summary = check_cap(bench, cwd, "mode=exact,memory=8M", 4 * (8 << 20))
+    live = summary["memory"]["live_heap_bytes"]
+    expect(live == told["bytes"], f"{told['bytes']} bytes are live, the summary says {live}")
+    expect(summary["health"]["lost_acquires"] == 0, "acquires were lost")
+
+
+def cap_holds_exact_threads(bench, cwd):
+    told, summary = check_cap(bench, cwd, "mode=exact,memory=4M", 4 * (4 << 20), 50000, 8)
+    others = summary["memory"]["live_heap_bytes"] - told["bytes"]
+    # The C library has a block for each thread.
+    expect(0 <= others <= 8 * 1024, f"the summary says {others} bytes more than are live")
+    expect(summary["health"]["lost_acquires"] == 0, "acquires were lost")
+
+
+def cap_holds_sampled(bench, cwd, options, cap):
+    """Every block is a sample here: what is not tracked is counted as lost."""
+    told, summary = check_cap(bench, cwd, options, cap)
+    counted = (summary["memory"]["live_heap_bytes"] + BLOCK * summary["health"]["lost_acquires"])
+    expect(abs(counted - told["bytes"]) <= 16 * BLOCK,
+           f"{told['bytes']} bytes are live, tracked and lost are {counted}")
+
+
+def cap_holds_sampled_16(bench, cwd):
+    cap_holds_sampled(bench, cwd, "sample=1,memory=16M", 16 << 20)
+
+
+def cap_holds_sampled_4(bench, cwd):
+    cap_holds_sampled(bench, cwd, "sample=1,memory=4M", 4 << 20)
+
+
 def foreign_malloc_is_told(bench, cwd):
     harness.run([bench.victim("own_malloc")], cwd, bench.environment(cwd, "mode=exact"), 20)
     runs = harness.run_directories(cwd)
@@ -349,6 +417,10 @@ CONTENTS = {
     "a leak is named within six intervals, sampled": leak_is_named_sampled,
     "the fixed service shows nothing rising, exact": fixed_is_clean_exact,
     "the fixed service shows nothing rising, sampled": fixed_is_clean_sampled,
+    "the memory cap holds for a million stacks, exact": cap_holds_exact,
+    "the memory cap holds for many stacks in many threads, exact": cap_holds_exact_threads,
+    "the memory cap holds for a million stacks, sampled": cap_holds_sampled_16,
+    "the least memory cap holds for a million stacks, sampled": cap_holds_sampled_4,
     "a malloc of the executable's own is told in the notes": foreign_malloc_is_told,
     "children write their own runs and nothing else": children_write_their_own_runs,
     "runs are pruned to keep": runs_are_pruned,

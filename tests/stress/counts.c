@@ -193,7 +193,7 @@ static int start(void **state)
     const struct ls_ledger_limits limits = {.stacks = 1024, .slots = 65536, .ring_events = 256};
 
     (void)state;
-    if (ls_memory_start(false) != 0 || ls_ledger_start(&limits) != 0 ||
+    if (ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0 || ls_ledger_start(&limits) != 0 ||
         ls_exact_start(limits.stacks) != 0 || ls_thread_start(NULL) != 0)
         return -1;
     ls_heap_set_mode(LS_HEAP_EXACT);

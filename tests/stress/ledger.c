@@ -219,7 +219,7 @@ static int start(void **state)
         .stacks = 1024, .slots = SLOTS, .ring_events = RING_EVENTS};
 
     (void)state;
-    if (ls_memory_start(false) != 0 || ls_ledger_start(&limits) != 0)
+    if (ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0 || ls_ledger_start(&limits) != 0)
         return -1;
     for (uint32_t i = 0; i < STACKS; i++) {
         uintptr_t pcs[2] = {0x1000 + i, 0x2000};

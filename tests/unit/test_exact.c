@@ -25,7 +25,7 @@ static int start(void **state)
     uintptr_t pc = 0;
 
     (void)state;
-    if (ls_memory_start(false) != 0 || ls_ledger_start(&limits) != 0 ||
+    if (ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0 || ls_ledger_start(&limits) != 0 ||
         ls_exact_start(STACKS) != 0 || ls_thread_start(NULL) != 0)
         return -1;
     while (++pc < 600) /* ordinals 1 to 599 */

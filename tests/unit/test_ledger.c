@@ -14,16 +14,17 @@
 
 #define RING_EVENTS 16
 #define SLOTS       (2 * LS_LIVE_CHUNK_SLOTS)
+#define STACKS      2048
 
 static uint32_t stack;
 
 static int start(void **state)
 {
     const struct ls_ledger_limits limits = {
-        .stacks = 256, .slots = SLOTS, .ring_events = RING_EVENTS};
+        .stacks = STACKS, .slots = SLOTS, .ring_events = RING_EVENTS};
 
     (void)state;
-    return ls_memory_start(false) != 0 || ls_ledger_start(&limits) != 0 ? -1 : 0;
+    return ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0 || ls_ledger_start(&limits) != 0 ? -1 : 0;
 }
 
 /* A stack of its own for each test: tallies are never reset. */
@@ -302,6 +303,133 @@ static void stacks_become_sites_once_their_modules_are_known(void **state)
     assert_true(site->tally.live_bytes == 0);
 }
 
+static void an_age_there_is_no_slot_for_is_no_loss(void **state)
+{
+    static uint32_t slots[SLOTS];
+    uint64_t lost;
+    size_t count = 0;
+
+    (void)state;
+    while ((slots[count] = acquire(1, 0)) != 0)
+        count++;
+    lost = ls_load_relaxed(&ls_ledger.lost_acquires);
+    assert_int_equal(acquire(1, 0), 0);
+    assert_int_equal(ls_load_relaxed(&ls_ledger.lost_acquires), lost);
+    for (size_t i = 0; i < count; i++)
+        ls_ledger_release(slots[i]);
+    ls_ledger_drain();
+}
+
+static void the_sum_counts_every_stack_once(void **state)
+{
+    struct ls_tally before;
+    struct ls_tally after;
+    uint32_t slot;
+
+    (void)state;
+    ls_ledger_drain();
+    ls_ledger_sum(LS_RESOURCE_HEAP, &before);
+    slot = acquire(70, 2);
+    ls_ledger_drain();
+    ls_ledger_sum(LS_RESOURCE_HEAP, &after);
+    assert_true(after.live_bytes == before.live_bytes + 140);
+    assert_true(after.acquired_count == before.acquired_count + 2);
+    ls_ledger_release(slot);
+    ls_ledger_drain();
+    ls_ledger_sum(LS_RESOURCE_JS, &after);
+    assert_true(after.acquired_count == 0);
+}
+
+/* Stacks of one counter each, from `first` on. */
+static uint32_t intern(uintptr_t first)
+{
+    return ls_stack_table_intern(&ls_ledger.stacks, &first, 1, 1);
+}
+
+/* What the sites hold, and what those hold that stand for many; of these there is one at most. */
+struct held {
+    double all;
+    double together;
+};
+
+static struct held held_by_sites(void)
+{
+    struct held held = {0, 0};
+    unsigned overflow_sites = 0;
+
+    ls_ledger_drain();
+    ls_ledger_settle_sites(ls_stack_table_count(&ls_ledger.stacks), NULL);
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->resource != LS_RESOURCE_HEAP)
+            continue;
+        held.all += site->tally.live_bytes;
+        if (site->overflow) {
+            held.together += site->tally.live_bytes;
+            overflow_sites++;
+        }
+    }
+    assert_true(overflow_sites <= 1);
+    return held;
+}
+
+/* The memory for tallies comes in groups of stacks; those of a group that found none stay together,
+ * also when memory is there again. */
+static void stacks_there_is_no_memory_for_are_counted_together(void **state)
+{
+    const struct ls_tally *together = ls_ledger_stack_tally(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW);
+    uint64_t overflowed = ls_ledger.sites.overflowed;
+    uint64_t lost = ls_load_relaxed(&ls_ledger.lost_acquires);
+    struct held before = held_by_sites();
+    uint32_t slots[3];
+
+    (void)state;
+    do
+        stack = intern(1000000 + stack);
+    while (stack < LS_LEDGER_GROUP_STACKS + 2);
+    slots[0] = acquire(30, 1);
+    slots[1] = ls_ledger_acquire(LS_RESOURCE_HEAP, stack - 1, 12, 1, 5);
+    ls_memory_own_set_cap(ls_memory_own_bytes());
+    ls_ledger_drain();
+    ls_memory_own_set_cap(SIZE_MAX);
+    assert_ptr_equal(tally(), together);
+    assert_true(together->live_bytes == 42 && together->live_count == 2);
+    assert_int_equal(ls_ledger.sites.overflowed, overflowed + 1);
+    slots[2] = acquire(8, 1);
+    assert_true(held_by_sites().all == before.all + 50);
+    assert_true(held_by_sites().together == before.together + 50);
+    for (int i = 0; i < 3; i++)
+        ls_ledger_release(slots[i]);
+    assert_live(0, 0);
+    assert_int_equal(ls_load_relaxed(&ls_ledger.lost_acquires), lost);
+}
+
+/* The last: it fills the table. */
+static void stacks_past_the_table_are_one_site(void **state)
+{
+    const unsigned past = 100;
+    struct held before = held_by_sites();
+    uint32_t slots[100];
+
+    (void)state;
+    for (uintptr_t i = 0; ls_stack_table_count(&ls_ledger.stacks) < STACKS; i++)
+        intern(2000000 + i);
+    for (unsigned i = 0; i < past; i++) {
+        assert_int_equal(intern(3000000 + i), LS_STACK_OVERFLOW);
+        slots[i] = ls_ledger_acquire(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW, 10, 1, 5);
+    }
+    stack = intern(1000);
+    assert_int_not_equal(stack, LS_STACK_OVERFLOW);
+    acquire(5, 1);
+    assert_true(held_by_sites().all == before.all + past * 10.0 + 5);
+    assert_true(held_by_sites().together == before.together + past * 10.0);
+    for (unsigned i = 0; i < past; i++)
+        ls_ledger_release(slots[i]);
+    assert_true(held_by_sites().all == before.all + 5);
+    assert_true(held_by_sites().together == before.together);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,7 +449,11 @@ int main(void)
         cmocka_unit_test_setup(the_child_of_a_fork_goes_on_with_what_was_live, begin),
         cmocka_unit_test_setup(a_residue_of_rounding_is_never_negative, begin),
         cmocka_unit_test_setup(acquires_without_a_slot_are_counted, begin),
+        cmocka_unit_test_setup(an_age_there_is_no_slot_for_is_no_loss, begin),
+        cmocka_unit_test_setup(the_sum_counts_every_stack_once, begin),
+        cmocka_unit_test_setup(stacks_there_is_no_memory_for_are_counted_together, begin),
         cmocka_unit_test_setup(a_tally_there_is_no_memory_for_is_a_loss_and_not_a_debt, begin),
+        cmocka_unit_test_setup(stacks_past_the_table_are_one_site, begin),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -17,7 +17,7 @@ static int begin(void **state)
     (void)state;
     memset(&set, 0, sizeof(set));
     ls_live_set_init(&set, 2 * LS_LIVE_CHUNK_SLOTS);
-    return ls_memory_start(false);
+    return ls_memory_start(LS_MEMORY_TRACKED_ONLY);
 }
 
 static struct ls_live_handle acquire(uint64_t size)

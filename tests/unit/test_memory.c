@@ -18,7 +18,7 @@
 static int start(void **state)
 {
     (void)state;
-    return ls_memory_start(true);
+    return ls_memory_start(LS_MEMORY_HOST_MOSTLY);
 }
 
 static void blocks_lie_in_their_range_and_nothing_else_does(void **state)
@@ -203,7 +203,7 @@ static int start_and_report(void)
     struct rlimit limit;
     char *block;
 
-    if (ls_memory_start(false) != 0)
+    if (ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0)
         return ls_memory_is_tracked(&limit) || ls_memory_own_allocate(10) != NULL ? 4 : 3;
     block = ls_memory_tracked_allocate(100000, 0, false);
     if (block == NULL)

@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -21,7 +22,7 @@ static int begin(void **state)
     (void)state;
     memset(&modules, 0, sizeof(modules));
     ls_memory_own_set_cap(SIZE_MAX);
-    return ls_memory_start(false);
+    return ls_memory_start(LS_MEMORY_TRACKED_ONLY);
 }
 
 static void somewhere_in_the_program(void)
@@ -112,6 +113,8 @@ static void a_counter_is_given_to_the_module_of_its_time(void **state)
     ls_store_relaxed(&first->unloaded_ns, 1000);
     memcpy(&second, first, sizeof(second));
     second.loaded_ns = 2000;
+    ls_store_relaxed(&first->overlapped, true);
+    ls_store_relaxed(&second.overlapped, true);
     ls_store_relaxed(&second.unloaded_ns, UINT64_MAX);
     modules.entries[ls_load_relaxed(&modules.count)] = &second;
     ls_add_relaxed(&modules.count, 1);
@@ -119,6 +122,35 @@ static void a_counter_is_given_to_the_module_of_its_time(void **state)
     assert_ptr_equal(ls_modules_find(&modules, pc, 2000), &second);
     /* Between two refreshes: better the newest than none. */
     assert_ptr_equal(ls_modules_find(&modules, pc, 1500), &second);
+}
+
+/* What takes the place of an unloaded library is told from it by time; that both had the address is
+ * noticed by itself. */
+static void a_library_loaded_anew_at_the_same_place_is_a_new_module(void **state)
+{
+    const char *const name = "libBrokenLocale.so.1"; /* nobody else's */
+    uintptr_t pc[2];
+    const struct ls_module *former = NULL;
+
+    (void)state;
+    assert_int_equal(ls_modules_refresh(&modules, 100), 0);
+    for (uint64_t round = 0; round < 2; round++) {
+        void *library = dlopen(name, RTLD_NOW);
+
+        assert_non_null(library);
+        pc[round] = (uintptr_t)dlsym(library, "__ctype_get_mb_cur_max");
+        assert_int_equal(ls_modules_refresh(&modules, 1000 + round * 1000), 0);
+        assert_non_null(ls_modules_find(&modules, pc[round], 1500 + round * 1000));
+        if (round == 0)
+            former = ls_modules_find(&modules, pc[0], 1500);
+        dlclose(library);
+        assert_int_equal(ls_modules_refresh(&modules, 1700 + round * 1000), 0);
+    }
+    if (pc[0] != pc[1])
+        skip();
+    assert_ptr_equal(ls_modules_find(&modules, pc[0], 1500), former);
+    assert_ptr_not_equal(ls_modules_find(&modules, pc[1], 2500), former);
+    assert_ptr_equal(ls_modules_find(&modules, pc[0], 1600), former);
 }
 
 static void a_module_there_was_no_memory_for_is_found_later(void **state)
@@ -151,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup(a_refresh_without_news_adds_nothing, begin),
         cmocka_unit_test_setup(build_ids_are_lower_case_hexadecimal, begin),
         cmocka_unit_test_setup(a_counter_is_given_to_the_module_of_its_time, begin),
+        cmocka_unit_test_setup(a_library_loaded_anew_at_the_same_place_is_a_new_module, begin),
         cmocka_unit_test_setup(a_module_there_was_no_memory_for_is_found_later, begin),
         cmocka_unit_test_setup(who_comes_second_is_turned_away, begin),
     };

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@ static int begin(void **state)
     for (size_t i = 0; i < LS_SITE_CHUNKS_MAX; i++)
         ls_memory_own_free(table.chunks[i], LS_SITES_PER_CHUNK * sizeof(struct ls_site));
     memset(&table, 0, sizeof(table));
-    return ls_memory_start(false);
+    return ls_memory_start(LS_MEMORY_TRACKED_ONLY);
 }
 
 static struct ls_site *obtain(uint64_t id)
@@ -100,6 +101,29 @@ static void without_any_memory_there_is_none(void **state)
     assert_non_null(obtain(1000));
 }
 
+static void the_first_sites_are_there_whatever_is_left(void **state)
+{
+    uint64_t id = 1000;
+
+    (void)state;
+    assert_int_equal(ls_site_table_start(&table), 0);
+    ls_memory_own_set_cap(0);
+    while (!obtain(id)->overflow)
+        id++;
+    assert_int_equal(id, 1000 + LS_SITES_PER_CHUNK - LS_RESOURCE_COUNT);
+    for (int i = 0; i < LS_RESOURCE_COUNT; i++)
+        assert_true(ls_site_table_obtain(&table, (enum ls_resource)i, UINT64_MAX)->overflow);
+    assert_int_equal(table.count, LS_SITES_PER_CHUNK);
+}
+
+static void a_start_without_memory_fails(void **state)
+{
+    (void)state;
+    ls_memory_own_set_cap(0);
+    assert_int_equal(ls_site_table_start(&table), -ENOMEM);
+    ls_memory_own_set_cap(SIZE_MAX);
+}
+
 static void tallies_add_up(void **state)
 {
     struct ls_tally sum = {1, 2, 3, 4, 5, 6};
@@ -119,6 +143,8 @@ int main(void)
         cmocka_unit_test_setup(a_full_table_gives_each_resource_its_overflow_site, begin),
         cmocka_unit_test_setup(without_memory_there_is_still_an_overflow_site, begin),
         cmocka_unit_test_setup(without_any_memory_there_is_none, begin),
+        cmocka_unit_test_setup(the_first_sites_are_there_whatever_is_left, begin),
+        cmocka_unit_test_setup(a_start_without_memory_fails, begin),
         cmocka_unit_test(tallies_add_up),
     };
 

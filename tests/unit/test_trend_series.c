@@ -140,6 +140,40 @@ static void a_leak_after_a_day_of_calm_is_rising_within_six_readings(void **stat
     assert_true(fabs(verdict.growth_bytes_per_s - 440e3) < 44e3);
 }
 
+static void the_number_of_blocks_grows_with_their_bytes_over_a_long_window(void **state)
+{
+    struct simulation_record record;
+    struct ls_trend_verdict verdict;
+
+    (void)state;
+    simulation_record_init(&record, 10.0);
+    for (int i = 1; i <= LS_TREND_POINTS_MAX; i++) {
+        double teeth = 2000.0 * (i % 3);
+
+        simulation_record_add_at(&record, 10.0 * i, 50000.0 * i + teeth, 50.0 * i + teeth / 1000.0,
+                                 0.0);
+    }
+    ls_trend_judge(&record.series, &verdict);
+    assert_int_equal(verdict.verdict, LS_VERDICT_RISING);
+    assert_true(fabs(verdict.growth_bytes_per_s / 5000.0 - 1.0) < 0.01);
+    assert_true(fabs(verdict.growth_count_per_s / 5.0 - 1.0) < 0.01);
+}
+
+static void what_moves_by_less_than_a_floor_is_steady_and_has_its_slope(void **state)
+{
+    struct simulation_record record;
+    struct ls_trend_verdict verdict;
+
+    (void)state;
+    simulation_record_init(&record, 10.0);
+    for (int i = 1; i <= LS_TREND_POINTS_MAX; i++)
+        simulation_record_add_at(&record, 10.0 * i, 1e6 + 50.0 * i, 1e4 + i, 0.0);
+    ls_trend_judge(&record.series, &verdict);
+    assert_int_equal(verdict.verdict, LS_VERDICT_STEADY);
+    assert_true(fabs(verdict.growth_bytes_per_s - 5.0) < 1e-9);
+    assert_true(fabs(verdict.growth_count_per_s - 0.1) < 1e-9);
+}
+
 static void descriptors_without_a_size_are_judged_by_their_number(void **state)
 {
     struct simulation_record record;
@@ -262,6 +296,8 @@ int main(void)
         cmocka_unit_test(uneven_steps_give_the_same_verdicts_and_slopes),
         cmocka_unit_test(a_slow_leak_is_still_rising_after_the_history_has_merged_many_times),
         cmocka_unit_test(a_leak_after_a_day_of_calm_is_rising_within_six_readings),
+        cmocka_unit_test(the_number_of_blocks_grows_with_their_bytes_over_a_long_window),
+        cmocka_unit_test(what_moves_by_less_than_a_floor_is_steady_and_has_its_slope),
         cmocka_unit_test(descriptors_without_a_size_are_judged_by_their_number),
         cmocka_unit_test(a_wandering_number_of_connections_is_not_rising),
         cmocka_unit_test(readings_that_no_collector_makes_are_learning),

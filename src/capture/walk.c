@@ -1,0 +1,272 @@
+#include "capture/walk.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "capture/frame_probe.h"
+#include "capture/frame_rule.h"
+#include "ledger/stack_table.h"
+#include "system/syscall.h"
+
+#define PAGE_BYTES    ((uintptr_t)4096)
+#define WORD_BYTES    sizeof(uintptr_t)
+#define REACH_MAX     ((uintptr_t)64 << 20) /* no further below a known stack is one looked for */
+#define MAIN_REACH    ((uintptr_t)1 << 30)
+#define ROOM_FOR_NEXT 32 /* frames, so that not every deeper walk has to move all */
+#define NO_FRAME      LS_WALK_FRAMES
+
+/* Words of stacks are read behind the sanitizer's back: they are no variables. */
+#define READS_STACKS __attribute__((no_sanitize("address", "thread", "undefined")))
+
+static uintptr_t main_stack_top;
+
+void ls_walk_start(const void *stack_top)
+{
+    main_stack_top = (uintptr_t)stack_top;
+}
+
+LS_INLINE READS_STACKS uintptr_t word_at(uintptr_t address)
+{
+    uintptr_t word;
+
+    __builtin_memcpy(&word, (const void *)address, sizeof(word));
+    return word;
+}
+
+/* glibc puts a thread's control block at the top of its stack
+ * (nptl/allocatestack.c, https://sourceware.org/git/glibc.git). */
+static uintptr_t top_of_stack(uintptr_t sp)
+{
+    uintptr_t thread_top = (uintptr_t)__builtin_thread_pointer();
+
+    if (sp < main_stack_top && main_stack_top - sp < MAIN_REACH)
+        return main_stack_top;
+    return thread_top;
+}
+
+/* Pages below what is known, down to the one of `sp`, are the same stack if all can be read. */
+static LS_COLD bool reach_down(struct ls_walk *walk, uintptr_t sp)
+{
+    uintptr_t page = sp & ~(PAGE_BYTES - 1);
+
+    if (walk->high == 0) {
+        walk->high = top_of_stack(sp) & ~(WORD_BYTES - 1);
+        walk->low = (walk->high & ~(PAGE_BYTES - 1)) + PAGE_BYTES;
+    }
+    if (sp >= walk->high || sp <= walk->barrier || walk->low - page > REACH_MAX)
+        return false;
+    while (walk->low > page) {
+        if (!ls_sys_is_readable(walk->low - PAGE_BYTES)) {
+            walk->barrier = walk->low - 1;
+            return false;
+        }
+        walk->low -= PAGE_BYTES;
+    }
+    return true;
+}
+
+LS_INLINE bool is_on_stack(struct ls_walk *walk, uintptr_t sp)
+{
+    return LS_LIKELY(sp >= walk->low && sp < walk->high) || reach_down(walk, sp);
+}
+
+static LS_COLD struct ls_frame_rule learn(uintptr_t pc)
+{
+    int saved_errno = errno;
+    struct ls_frame_rule rule;
+
+    errno = 0; /* see unwind_imports.c */
+    rule = ls_frame_probe(pc);
+    errno = saved_errno;
+    if (rule.kind != LS_FRAME_UNKNOWN)
+        ls_frame_rule_keep(pc, rule);
+    return rule;
+}
+
+enum step { STEPPED, ENDED, LOST };
+
+/* From a frame to its caller's. */
+LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk_frame *frame,
+                                      struct ls_walk_frame *caller)
+{
+    struct ls_frame_rule rule;
+    uintptr_t cfa;
+
+    if (LS_UNLIKELY(frame->pc == 0))
+        return ENDED;
+    rule = ls_frame_rule_find(frame->pc);
+    if (LS_UNLIKELY(rule.kind == LS_FRAME_UNKNOWN))
+        rule = learn(frame->pc);
+    frame->goes_by_bp = rule.kind == LS_FRAME_BY_BP;
+    if (LS_UNLIKELY(rule.kind != LS_FRAME_BY_SP && rule.kind != LS_FRAME_BY_BP))
+        return rule.kind == LS_FRAME_OUTERMOST ? ENDED : LOST;
+    cfa = (frame->goes_by_bp ? frame->bp : frame->sp) + rule.cfa_words * WORD_BYTES;
+    /* A frame pointer may hold anything in code that uses it for something else. */
+    if (cfa <= frame->sp || cfa > walk->high || cfa % WORD_BYTES != 0)
+        return ENDED;
+    caller->sp = cfa;
+    caller->pc = word_at(cfa - WORD_BYTES);
+    caller->bp = frame->bp;
+    caller->bp_slot = 0;
+    if (rule.bp_slot_words != 0) {
+        caller->bp_slot = cfa - rule.bp_slot_words * WORD_BYTES;
+        if (caller->bp_slot < frame->sp)
+            return LOST;
+        caller->bp = word_at(caller->bp_slot);
+    }
+    return STEPPED;
+}
+
+/*
+ * Compares the words that lead outward from frame `from`, which is right; returns the outermost
+ * frame they still lead to, at most `enough`. A frame pointer may have changed where nothing goes
+ * by it: then it is put right.
+ */
+LS_INLINE READS_STACKS uint32_t verify(struct ls_walk *walk, uint32_t from, uint32_t enough)
+{
+    uintptr_t bp = walk->bp[from];
+
+    for (uint32_t next = from + 1; next <= enough; next++) {
+        if (LS_UNLIKELY(word_at(walk->sp[next] - WORD_BYTES) != walk->pc[next]))
+            return next - 1;
+        if (walk->bp_slot[next] != 0)
+            bp = word_at(walk->bp_slot[next]);
+        if (LS_UNLIKELY(bp != walk->bp[next])) {
+            if (walk->goes_by_bp[next])
+                return next - 1;
+            walk->bp[next] = bp;
+        }
+    }
+    return enough;
+}
+
+static uint64_t hash_outward(const struct ls_walk *walk, uint32_t frame)
+{
+    return ls_stack_hash_frame(frame + 1 < NO_FRAME ? walk->hash[frame + 1] : 0, walk->pc[frame]);
+}
+
+/* Frames from `kept` on move outward until `wanted` fit inside; the outermost may fall off. Returns
+ * where `kept` is then. */
+static LS_COLD uint32_t make_room(struct ls_walk *walk, uint32_t kept, uint32_t wanted)
+{
+    uint32_t count = NO_FRAME - kept;
+    uint32_t most = NO_FRAME - wanted;
+    uint32_t moved;
+
+    most = most > ROOM_FOR_NEXT ? most - ROOM_FOR_NEXT : 0;
+    if (count > most) {
+        count = most;
+        walk->cut = true;
+    }
+    moved = NO_FRAME - count;
+#define MOVE(array) memmove(&walk->array[moved], &walk->array[kept], count * sizeof(walk->array[0]))
+    MOVE(pc);
+    MOVE(sp);
+    MOVE(bp);
+    MOVE(bp_slot);
+    MOVE(goes_by_bp);
+#undef MOVE
+    for (uint32_t frame = NO_FRAME; frame-- > moved;)
+        walk->hash[frame] = hash_outward(walk, frame);
+    return moved;
+}
+
+/* The fresh frames take the place of all inside of `kept`. */
+LS_INLINE void adopt(struct ls_walk *walk, uint32_t kept, uint32_t fresh)
+{
+    if (LS_UNLIKELY(fresh > kept))
+        kept = make_room(walk, kept, fresh);
+    walk->first = kept - fresh;
+    for (uint32_t i = fresh; i-- > 0;) {
+        const struct ls_walk_frame *frame = &walk->fresh[i];
+        uint32_t at = walk->first + i;
+
+        walk->pc[at] = frame->pc;
+        walk->sp[at] = frame->sp;
+        walk->bp[at] = frame->bp;
+        walk->bp_slot[at] = frame->bp_slot;
+        walk->goes_by_bp[at] = frame->goes_by_bp;
+        walk->hash[at] = hash_outward(walk, at);
+    }
+}
+
+static struct ls_walk_frame frame_at(const struct ls_walk *walk, uint32_t at)
+{
+    return (struct ls_walk_frame){.pc = walk->pc[at],
+                                  .sp = walk->sp[at],
+                                  .bp = walk->bp[at],
+                                  .bp_slot = walk->bp_slot[at],
+                                  .goes_by_bp = walk->goes_by_bp[at]};
+}
+
+LS_INLINE bool is_same_frame(const struct ls_walk *walk, uint32_t at,
+                             const struct ls_walk_frame *frame)
+{
+    return walk->sp[at] == frame->sp && walk->pc[at] == frame->pc &&
+           (walk->bp[at] == frame->bp || !walk->goes_by_bp[at]);
+}
+
+void ls_walk_init(struct ls_walk *walk)
+{
+    walk->first = NO_FRAME;
+    walk->low = 0;
+    walk->high = 0;
+    walk->barrier = 0;
+}
+
+bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, size_t depth)
+{
+    struct ls_walk_frame frame = {
+        .pc = record->return_address, .sp = (uintptr_t)(record + 1), .bp = record->caller_bp};
+    struct ls_walk_frame caller;
+    uint32_t fresh = 0;
+    uint32_t at;
+    unsigned generation;
+
+    if (LS_UNLIKELY(!is_on_stack(walk, (uintptr_t)record)))
+        return false;
+    generation = ls_load_relaxed(&ls_frame_rules.generation);
+    if (LS_UNLIKELY(walk->generation != generation)) {
+        walk->generation = generation;
+        walk->first = NO_FRAME;
+    }
+    for (at = walk->first;; frame = caller) {
+        while (at < NO_FRAME && walk->sp[at] < frame.sp)
+            at++;
+        if (at < NO_FRAME && is_same_frame(walk, at, &frame)) {
+            uint32_t enough = at + (uint32_t)depth - fresh - 1;
+            uint32_t right;
+
+            walk->bp[at] = frame.bp;
+            walk->bp_slot[at] = frame.bp_slot;
+            right = verify(walk, at, enough < NO_FRAME ? enough : NO_FRAME - 1);
+            if (right == enough || (right == NO_FRAME - 1 && !walk->cut)) {
+                adopt(walk, at, fresh);
+                return true;
+            }
+            for (; at < right; at++)
+                walk->fresh[fresh++] = frame_at(walk, at);
+            frame = frame_at(walk, at++);
+        }
+        switch (step(walk, &frame, &caller)) {
+        case LOST:
+            walk->first = at;
+            return false;
+        case ENDED:
+            walk->fresh[fresh++] = frame;
+            walk->cut = false;
+            adopt(walk, NO_FRAME, fresh);
+            return true;
+        case STEPPED:
+            walk->fresh[fresh++] = frame;
+            break;
+        }
+        if (fresh == depth) {
+            walk->cut = true;
+            adopt(walk, NO_FRAME, fresh);
+            return true;
+        }
+    }
+}
