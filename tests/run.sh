@@ -21,7 +21,7 @@ export HOME
 
 sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
     libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
-    python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin || {
+    python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind || {
     printf 'FAILED  packages\n0 passed, 1 failed\n'
     exit 1
 }
@@ -73,6 +73,7 @@ group "build tsan" build tsan
 group "unit and stress tests, ThreadSanitizer" unit_tests build/tsan
 group "build fuzz" build fuzz
 group "fuzz" sh tests/fuzz/run.sh build/fuzz $long
+group "instruction counts" python3 tests/instructions/run.py --library build/release/libleakshim.so
 group "command line" sh tests/cli/test_cli.sh build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
 group "quickstart" sh examples/quickstart.sh

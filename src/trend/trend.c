@@ -14,6 +14,8 @@
 /* Of all the verdicts of one interval together, the share of false alarms the correction allows. */
 #define FAMILY_ERROR 0.01
 #define SCORE_MIN    4.0
+/* Beyond it a chance is lost in the rounding of 1 less it, whatever the number of sites. */
+#define SCORE_CERTAIN 12.0
 /* What the window without its last point may lack: the alarm must have been coming. */
 #define SCORE_EARLIER 1.5
 #define SHARE_EARLIER 0.6
@@ -111,10 +113,15 @@ static void demand_of(const struct ls_trend_series *series, struct demand *deman
     demand->rate = relative > LS_TREND_FLOOR_BYTES_PER_S ? relative : LS_TREND_FLOOR_BYTES_PER_S;
 }
 
+static double tail_of(double score)
+{
+    return score > SCORE_CERTAIN ? 0.0 : ls_math_normal_tail(score);
+}
+
 /* The chance of such a score at any of the sites and windows, if none of them grew. */
 static double chance_of(double score, double sites)
 {
-    double chance = ls_math_normal_tail(score) * LOOKS * sites;
+    double chance = tail_of(score) * LOOKS * sites;
 
     return chance < 1.0 ? chance : 1.0;
 }
@@ -386,8 +393,7 @@ void ls_trend_judge(const struct ls_trend_series *series, struct ls_trend_verdic
     /* How sure it is that no growth above the floor is hidden in the noise. */
     rate = series->count_only ? verdict->growth_count_per_s : verdict->growth_bytes_per_s;
     if (verdict->growth_error_per_s > 0.0)
-        verdict->confidence =
-            1.0 - ls_math_normal_tail((demand.rate - rate) / verdict->growth_error_per_s);
+        verdict->confidence = 1.0 - tail_of((demand.rate - rate) / verdict->growth_error_per_s);
     else
         verdict->confidence = rate < demand.rate ? 1.0 : 0.0;
 }

@@ -221,6 +221,8 @@ static void a_walk_deeper_than_is_kept_is_right(void **state)
     recurse(30);
 }
 
+/* Not under ThreadSanitizer, for the reason that test_unwind.c gives. */
+#if !defined(__SANITIZE_THREAD__)
 static void *on_thread(void *unused)
 {
     for (int round = 0; round < 100; round++)
@@ -238,6 +240,7 @@ static void every_thread_has_a_stack_of_its_own(void **state)
         pthread_join(thread, NULL);
     }
 }
+#endif
 
 static NOT_INLINE void with_room(size_t bytes)
 {
@@ -407,7 +410,9 @@ int main(void)
 #if defined(__x86_64__)
         cmocka_unit_test(a_walk_says_what_libunwind_says),
         cmocka_unit_test(a_walk_deeper_than_is_kept_is_right),
+#if !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(every_thread_has_a_stack_of_its_own),
+#endif
         cmocka_unit_test(a_frame_pointer_that_changed_leads_elsewhere),
         cmocka_unit_test(a_realigned_stack_is_left_to_libunwind),
         cmocka_unit_test(a_fibers_stack_is_left_to_libunwind),

@@ -55,17 +55,30 @@ VICTIM_FUNCTION static void *many_even(size_t path, unsigned level)
 }
 
 static size_t stacks;
+static long linger_ms;
+static int grows;
 static void **held;
 
-static void *run(void *argument)
+static void take_all(void **own)
 {
-    void **own = held + (size_t)(uintptr_t)argument * stacks;
-
     for (size_t i = 0; i < stacks; i++) {
         own[i] = many_even(i, LEVELS);
         CHECK(own[i] != NULL);
         memset(own[i], (int)(i & 0xff), block_bytes);
     }
+}
+
+static void *run(void *argument)
+{
+    void **own = held + (size_t)(uintptr_t)argument * stacks;
+    long left_ms = linger_ms;
+
+    take_all(own);
+    for (; grows && left_ms > ROUND_MS; left_ms -= ROUND_MS) {
+        victim_sleep_ms(ROUND_MS);
+        take_all(own); /* what was held is lost */
+    }
+    victim_sleep_ms(left_ms);
     return NULL;
 }
 
@@ -83,37 +96,25 @@ static long status_kilobytes(const char *key)
     return line == NULL ? -1 : atol(line + strlen(key));
 }
 
-static void run_threads(size_t count)
+int main(int argc, char **argv)
 {
     pthread_t threads[THREADS_MAX];
+    size_t count = argc < 4 ? 0 : (size_t)atol(argv[2]);
 
+    if (count == 0 || count > THREADS_MAX)
+        return 2;
+    stacks = (size_t)atol(argv[1]);
+    linger_ms = atol(argv[3]);
+    grows = argc > 4 && strcmp(argv[4], "grow") == 0;
+    if (grows)
+        block_bytes = 512 / count; /* a stack grows by more than what is told at all */
+    held = calloc(stacks * count, sizeof *held);
     for (size_t i = 1; i < count; i++)
         CHECK(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)i) == 0);
     run(NULL);
     for (size_t i = 1; i < count; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
-}
-
-int main(int argc, char **argv)
-{
-    size_t count = argc < 4 ? 0 : (size_t)atol(argv[2]);
-    long linger_ms = argc < 4 ? 0 : atol(argv[3]);
-    int tells = argc > 4 && strcmp(argv[4], "tell") == 0;
-    int grows = argc > 4 && strcmp(argv[4], "grow") == 0;
-
-    if (count == 0 || count > THREADS_MAX)
-        return 2;
-    if (grows)
-        block_bytes = 512; /* more than the least growth that is told, 128 bytes a second */
-    stacks = (size_t)atol(argv[1]);
-    held = calloc(stacks * count, sizeof *held);
-    run_threads(count);
-    for (; grows && linger_ms > ROUND_MS; linger_ms -= ROUND_MS) {
-        victim_sleep_ms(ROUND_MS);
-        run_threads(count); /* what was held is lost */
-    }
-    victim_sleep_ms(linger_ms);
-    if (tells) {
+    if (argc > 4 && !grows) {
         SAY("{\"blocks\": %zu, \"bytes\": %zu, \"peak_bytes\": %ld}\n", stacks * count,
             stacks * count * (block_bytes + sizeof *held), status_kilobytes("VmHWM:") * 1024);
         return victim_end();
