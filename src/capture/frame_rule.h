@@ -54,15 +54,11 @@ struct ls_frame_rules {
 
 extern struct ls_frame_rules ls_frame_rules;
 
-/* A bijection on 47 bits: neighbouring return addresses land far apart. */
+/* The place in the low bits. Return addresses differ enough in theirs; to mix them more would
+ * lengthen the walk from one frame to the next. A bijection. */
 LS_INLINE uint64_t ls_frame_scramble(uintptr_t pc)
 {
-    uint64_t value = pc;
-
-    value ^= value >> 24;
-    value = value * UINT64_C(0x9e3779b97f4b) & LS_FRAME_BITS(LS_FRAME_ADDRESS_BITS); /* odd */
-    value ^= value >> 24;
-    return value;
+    return pc ^ (pc >> LS_FRAME_PLACE_BITS & LS_FRAME_BITS(LS_FRAME_PLACE_BITS));
 }
 
 LS_INLINE uint64_t ls_frame_key(uint64_t scrambled, unsigned generation)

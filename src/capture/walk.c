@@ -89,33 +89,33 @@ enum step { STEPPED, ENDED, LOST };
 
 /* From a frame to its caller's. */
 LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk_frame *frame,
-                                      struct ls_walk_frame *caller)
+                                      bool *by_bp)
 {
     struct ls_frame_rule rule;
     uintptr_t cfa;
 
+    *by_bp = false;
     if (LS_UNLIKELY(frame->pc == 0))
         return ENDED;
     rule = ls_frame_rule_find(frame->pc);
     if (LS_UNLIKELY(rule.kind == LS_FRAME_UNKNOWN))
         rule = learn(frame->pc);
-    frame->goes_by_bp = rule.kind == LS_FRAME_BY_BP;
+    *by_bp = rule.kind == LS_FRAME_BY_BP;
     if (LS_UNLIKELY(rule.kind != LS_FRAME_BY_SP && rule.kind != LS_FRAME_BY_BP))
         return rule.kind == LS_FRAME_OUTERMOST ? ENDED : LOST;
-    cfa = (frame->goes_by_bp ? frame->bp : frame->sp) + rule.cfa_words * WORD_BYTES;
+    cfa = (*by_bp ? frame->bp : frame->sp) + rule.cfa_words * WORD_BYTES;
     /* A frame pointer may hold anything in code that uses it for something else. */
-    if (cfa <= frame->sp || cfa > walk->high || cfa % WORD_BYTES != 0)
+    if (LS_UNLIKELY(cfa <= frame->sp || cfa > walk->high || cfa % WORD_BYTES != 0))
         return ENDED;
-    caller->sp = cfa;
-    caller->pc = word_at(cfa - WORD_BYTES);
-    caller->bp = frame->bp;
-    caller->bp_slot = 0;
+    frame->pc = word_at(cfa - WORD_BYTES);
+    frame->bp_slot = 0;
     if (rule.bp_slot_words != 0) {
-        caller->bp_slot = cfa - rule.bp_slot_words * WORD_BYTES;
-        if (caller->bp_slot < frame->sp)
+        frame->bp_slot = cfa - rule.bp_slot_words * WORD_BYTES;
+        if (LS_UNLIKELY(frame->bp_slot < frame->sp))
             return LOST;
-        caller->bp = word_at(caller->bp_slot);
+        frame->bp = word_at(frame->bp_slot);
     }
+    frame->sp = cfa;
     return STEPPED;
 }
 
@@ -220,7 +220,7 @@ bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, 
 {
     struct ls_walk_frame frame = {
         .pc = record->return_address, .sp = (uintptr_t)(record + 1), .bp = record->caller_bp};
-    struct ls_walk_frame caller;
+    enum step status = STEPPED;
     uint32_t fresh = 0;
     uint32_t at;
     unsigned generation;
@@ -232,7 +232,9 @@ bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, 
         walk->generation = generation;
         walk->first = NO_FRAME;
     }
-    for (at = walk->first;; frame = caller) {
+    for (at = walk->first; status == STEPPED && fresh < depth;) {
+        struct ls_walk_frame *entry;
+
         while (at < NO_FRAME && walk->sp[at] < frame.sp)
             at++;
         if (at < NO_FRAME && is_same_frame(walk, at, &frame)) {
@@ -242,7 +244,7 @@ bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, 
             walk->bp[at] = frame.bp;
             walk->bp_slot[at] = frame.bp_slot;
             right = verify(walk, at, enough < NO_FRAME ? enough : NO_FRAME - 1);
-            if (right == enough || (right == NO_FRAME - 1 && !walk->cut)) {
+            if (LS_LIKELY(right == enough || (right == NO_FRAME - 1 && !walk->cut))) {
                 adopt(walk, at, fresh);
                 return true;
             }
@@ -250,23 +252,15 @@ bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, 
                 walk->fresh[fresh++] = frame_at(walk, at);
             frame = frame_at(walk, at++);
         }
-        switch (step(walk, &frame, &caller)) {
-        case LOST:
-            walk->first = at;
-            return false;
-        case ENDED:
-            walk->fresh[fresh++] = frame;
-            walk->cut = false;
-            adopt(walk, NO_FRAME, fresh);
-            return true;
-        case STEPPED:
-            walk->fresh[fresh++] = frame;
-            break;
-        }
-        if (fresh == depth) {
-            walk->cut = true;
-            adopt(walk, NO_FRAME, fresh);
-            return true;
-        }
+        entry = &walk->fresh[fresh++];
+        *entry = frame;
+        status = step(walk, &frame, &entry->goes_by_bp);
     }
+    if (LS_UNLIKELY(status == LOST)) {
+        walk->first = at;
+        return false;
+    }
+    walk->cut = status == STEPPED;
+    adopt(walk, NO_FRAME, fresh);
+    return true;
 }
