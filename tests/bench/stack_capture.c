@@ -84,13 +84,22 @@ static NOT_INLINED size_t by_rules_with_guide(uintptr_t *pcs)
     return capture(pcs, true);
 }
 
-/* Frames that both have, counted from the outermost. */
+/* Frames of `a` that are in `b` as well, in the same order. */
 static size_t agreeing(const uintptr_t *a, size_t a_count, const uintptr_t *b, size_t b_count)
 {
     size_t same = 0;
+    size_t at = 0;
 
-    while (same < a_count && same < b_count && a[a_count - 1 - same] == b[b_count - 1 - same])
-        same++;
+    for (size_t i = 0; i < a_count; i++) {
+        size_t found = at;
+
+        while (found < b_count && b[found] != a[i])
+            found++;
+        if (found < b_count) {
+            at = found + 1;
+            same++;
+        }
+    }
     return same;
 }
 
