@@ -11,6 +11,9 @@
 static uint32_t chunk_count;
 static struct ls_exact_cell *shared;   /* any thread, by atomic addition */
 static struct ls_exact_cell *departed; /* the collector's */
+/* Relaxed everywhere: a bound that threads may pass at once by a chunk each. */
+static _Atomic size_t threads_bytes;
+static size_t threads_bytes_max = SIZE_MAX;
 
 static size_t table_bytes(void)
 {
@@ -33,11 +36,18 @@ int ls_exact_start(uint32_t stacks)
     return shared == NULL || departed == NULL ? -ENOMEM : 0;
 }
 
+void ls_exact_set_memory(size_t bytes)
+{
+    threads_bytes_max = bytes;
+}
+
 static LS_COLD struct ls_exact_cell *make_cell(struct ls_thread *thread, uint32_t stack)
 {
     struct ls_exact_counts *counts = ls_load_relaxed(&thread->counts);
     struct ls_exact_cell *chunk;
 
+    if (ls_load_relaxed(&threads_bytes) >= threads_bytes_max)
+        return NULL;
     if (counts == NULL) {
         counts = ls_memory_own_map(counts_bytes(), counts_bytes() / 4);
         if (counts == NULL)
@@ -47,6 +57,7 @@ static LS_COLD struct ls_exact_cell *make_cell(struct ls_thread *thread, uint32_
     chunk = ls_memory_own_allocate(CHUNK_BYTES);
     if (chunk == NULL)
         return NULL;
+    ls_add_relaxed(&threads_bytes, CHUNK_BYTES);
     ls_store_release(&counts->chunks[stack / CELLS_PER_CHUNK], chunk); /* X1 pairs with X2 */
     return &chunk[stack % CELLS_PER_CHUNK];
 }
@@ -141,6 +152,8 @@ static void bury_counts(struct ls_exact_counts *counts)
 
         for (uint32_t j = 0; chunk != NULL && j < CELLS_PER_CHUNK; j++)
             depart_cell(&departed[i * CELLS_PER_CHUNK + j], &chunk[j]);
+        if (chunk != NULL)
+            ls_add_relaxed(&threads_bytes, -CHUNK_BYTES);
         ls_memory_own_free(chunk, CHUNK_BYTES);
     }
     ls_memory_own_unmap(counts, counts_bytes(), counts_bytes() / 4);

@@ -3,12 +3,14 @@
  * the collector sums the tables. No lock and no shared counter on malloc or free.
  *
  * Add: the thread itself, signal handlers on it included. Sum: the collector. What an ended thread
- * counted moves to a table of the departed. When memory for a table cannot be had, the count goes
- * to a shared table by atomic addition, so that no total is ever wrong.
+ * counted moves to a table of the departed. When memory for a table cannot be had, or the tables
+ * have their share of it, the count goes to a shared table by atomic addition, so that no total is
+ * ever wrong.
  */
 #ifndef LS_CAPTURE_EXACT_H
 #define LS_CAPTURE_EXACT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -31,6 +33,8 @@ struct ls_exact_counts {
 
 /* `stacks`: capacity of the stack table. 0 or -ENOMEM. */
 int ls_exact_start(uint32_t stacks);
+/* Bounds what the threads' tables take together. Once, before threads; without it there is none. */
+void ls_exact_set_memory(size_t bytes);
 
 /* For a thread that has no cell for this stack yet, or none that can be had. */
 void ls_exact_acquire_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size);

@@ -207,6 +207,8 @@ static int start_required_parts(void)
         status = ls_ledger_start(&limits);
     if (status == 0 && exact)
         status = ls_exact_start(limits.stacks);
+    /* The rest is for what names the sites. */
+    ls_exact_set_memory(memory_cap() / 4);
     if (status == 0 && memory_use() != LS_MEMORY_TRACKED_ONLY)
         ls_serve_host();
     if (status == 0)

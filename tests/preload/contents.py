@@ -280,6 +280,18 @@ def cap_holds_sampled_4(bench, cwd):
     cap_holds_sampled(bench, cwd, "sample=1,memory=4M", 4 << 20)
 
 
+def long_list_is_cut(bench, cwd):
+    """At the cap a summary lists what there is room for, each site whole, and says so."""
+    _, (directory,) = run_many_stacks(bench, cwd, "mode=exact,memory=4M,top=10000", 20000, 1)
+    summary = harness.read_summary(directory)
+    listed, known = len(summary["sites"]), summary["health"]["sites"]
+    expect(50 <= listed < known, f"{listed} of {known} sites are listed")
+    expect(all(site["series"] and (site["stack"] or TOGETHER in site["function"])
+               for site in summary["sites"]), "a site is not whole")
+    notes = summary["health"]["notes"]
+    expect(any("fewer sites are listed" in note for note in notes), f"no note of it: {notes}")
+
+
 def foreign_malloc_is_told(bench, cwd):
     harness.run([bench.victim("own_malloc")], cwd, bench.environment(cwd, "mode=exact"), 20)
     runs = harness.run_directories(cwd)
@@ -421,6 +433,7 @@ CONTENTS = {
     "the memory cap holds for many stacks in many threads, exact": cap_holds_exact_threads,
     "the memory cap holds for a million stacks, sampled": cap_holds_sampled_16,
     "the least memory cap holds for a million stacks, sampled": cap_holds_sampled_4,
+    "a list too long for the memory is cut and says so": long_list_is_cut,
     "a malloc of the executable's own is told in the notes": foreign_malloc_is_told,
     "children write their own runs and nothing else": children_write_their_own_runs,
     "runs are pruned to keep": runs_are_pruned,
