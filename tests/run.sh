@@ -80,6 +80,8 @@ group "quickstart" sh examples/quickstart.sh
 group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24 $long
+group "node, every block from jemalloc" \
+    python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 24 --allocator jemalloc
 
 printf '\n'
 cat "$results"

@@ -81,15 +81,16 @@ class Watch(threading.Thread):
 class Place:
     """A scratch directory of one check, and the programs it starts. Kept when the check fails."""
 
-    def __init__(self, library, name):
+    def __init__(self, library, name, allocator="host"):
         self.library = library
         self.path = tempfile.mkdtemp(prefix=re.sub(r"\W+", "-", name) + ".")
         self.runs = os.path.join(self.path, "runs")
+        self.allocator = allocator
         self.children = []
         self.watches = []
 
     def options(self, **settings):
-        settings = {"interval": "1s", "dir": self.runs, **settings}
+        settings = {"interval": "1s", "dir": self.runs, "allocator": self.allocator, **settings}
         return ",".join(f"{key}={value}" for key, value in settings.items())
 
     def start(self, command, options, extra=None, **how):

@@ -97,8 +97,8 @@ def rests_on_chance(name):
     return "is named" in name or "names the leak" in name
 
 
-def perform(library, tally, name, check, tries=2):
-    place = Place(library, name)
+def perform(library, allocator, tally, name, check, tries=2):
+    place = Place(library, name, allocator)
     failed = True
     try:
         detail = check(place) or ""
@@ -110,7 +110,7 @@ def perform(library, tally, name, check, tries=2):
     except Failed as error:
         if tries > 1 and rests_on_chance(name):
             print(f"first try - {name}: {error}", flush=True)
-            perform(library, tally, f"{name} (second try)", check, tries - 1)
+            perform(library, allocator, tally, f"{name} (second try)", check, tries - 1)
         else:
             tally.add("failed", name, f"{error} (kept: {place.path})")
     except Exception:
@@ -124,6 +124,8 @@ def main():
     parser.add_argument("--library", required=True, help="libleakshim.so")
     parser.add_argument("--nodes", default="20,22,24", help="major versions")
     parser.add_argument("--long", action="store_true", help="also the checks that take minutes")
+    parser.add_argument("--allocator", choices=("host", "jemalloc"), default="host",
+                        help="leakshim's option of that name")
     parser.add_argument("--only", default="", help="checks whose name contains this")
     arguments = parser.parse_args()
     library = os.path.abspath(arguments.library)
@@ -142,7 +144,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for name, check in wanted:
             if arguments.only in name:
-                pool.submit(perform, library, tally, name, check)
+                pool.submit(perform, library, arguments.allocator, tally, name, check)
     counts = tally.counts
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"
           f" in {time.monotonic() - started:.0f} s")
