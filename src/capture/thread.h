@@ -33,7 +33,7 @@ struct ls_recent_stack {
     uint32_t stack;
 };
 
-#define LS_RECENT_STACKS_BITS 6
+#define LS_RECENT_STACKS_BITS 7
 
 struct ls_thread {
     struct ls_thread *next; /* fixed once listed */

@@ -142,9 +142,9 @@ LS_INLINE READS_STACKS uint32_t verify(struct ls_walk *walk, uint32_t from, uint
     return enough;
 }
 
-static uint64_t hash_outward(const struct ls_walk *walk, uint32_t frame)
+static uint64_t hash_from(const struct ls_walk *walk, uint32_t frame)
 {
-    return ls_stack_hash_frame(frame + 1 < NO_FRAME ? walk->hash[frame + 1] : 0, walk->pc[frame]);
+    return frame < NO_FRAME ? walk->hash[frame] : 0;
 }
 
 /* Frames from `kept` on move outward until `wanted` fit inside; the outermost may fall off. Returns
@@ -169,26 +169,30 @@ static LS_COLD uint32_t make_room(struct ls_walk *walk, uint32_t kept, uint32_t 
     MOVE(goes_by_bp);
 #undef MOVE
     for (uint32_t frame = NO_FRAME; frame-- > moved;)
-        walk->hash[frame] = hash_outward(walk, frame);
+        walk->hash[frame] = ls_stack_hash_frame(hash_from(walk, frame + 1), walk->pc[frame]);
     return moved;
 }
 
 /* The fresh frames take the place of all inside of `kept`. */
 LS_INLINE void adopt(struct ls_walk *walk, uint32_t kept, uint32_t fresh)
 {
+    uint64_t hash;
+
     if (LS_UNLIKELY(fresh > kept))
         kept = make_room(walk, kept, fresh);
+    hash = hash_from(walk, kept);
     walk->first = kept - fresh;
     for (uint32_t i = fresh; i-- > 0;) {
         const struct ls_walk_frame *frame = &walk->fresh[i];
         uint32_t at = walk->first + i;
 
+        hash = ls_stack_hash_frame(hash, frame->pc);
         walk->pc[at] = frame->pc;
         walk->sp[at] = frame->sp;
         walk->bp[at] = frame->bp;
         walk->bp_slot[at] = frame->bp_slot;
         walk->goes_by_bp[at] = frame->goes_by_bp;
-        walk->hash[at] = hash_outward(walk, at);
+        walk->hash[at] = hash;
     }
 }
 
