@@ -74,6 +74,8 @@ group "unit and stress tests, ThreadSanitizer" unit_tests build/tsan
 group "build fuzz" build fuzz
 group "fuzz" sh tests/fuzz/run.sh build/fuzz $long
 group "instruction counts" python3 tests/instructions/run.py --library build/release/libleakshim.so
+group "the benchmark's programs" \
+    sh tests/bench/run.sh --smoke --library build/release/libleakshim.so
 group "command line" sh tests/cli/test_cli.sh build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
 group "quickstart" sh examples/quickstart.sh

@@ -10,8 +10,9 @@
 #include "system/memory.h"
 #include "system/syscall.h"
 
-/* A loop that sleeps elsewhere for less than this has not moved there. */
-#define MOVES_AFTER_NS (LS_NS_PER_S / 10)
+/* A thread that sleeps elsewhere for less than this has not moved there; for longer, it has. */
+#define MOVES_AFTER_LEAST_NS (LS_NS_PER_S / 10)
+#define MOVES_AFTER_MOST_NS  (60 * LS_NS_PER_S)
 
 enum clock_state {
     CLOCK_FREE,
@@ -154,16 +155,22 @@ static LS_COLD struct ls_loop_clock *meet_loop(int descriptor, uint64_t now_ns)
     return clock;
 }
 
+/* How long a loop may go without a wait before another takes its place. */
+static uint64_t patience_ns(uint64_t waited_on_ns)
+{
+    if (waited_on_ns < MOVES_AFTER_LEAST_NS)
+        return MOVES_AFTER_LEAST_NS;
+    return waited_on_ns < MOVES_AFTER_MOST_NS ? waited_on_ns : MOVES_AFTER_MOST_NS;
+}
+
 /* Whether a wait on another descriptor is that of the thread's loop from here on. */
 static LS_COLD bool moves(struct ls_loop_clock *clock, int descriptor, bool sleeps, uint64_t now_ns)
 {
     uint64_t last_ns = ls_load_relaxed(&clock->phase) >> 1;
-    uint64_t waited_on_ns = since(clock->first_ns, last_ns);
 
     if (!sleeps)
         return false;
-    if (clock->has_slept &&
-        since(last_ns, now_ns) <= (waited_on_ns > MOVES_AFTER_NS ? waited_on_ns : MOVES_AFTER_NS))
+    if (clock->has_slept && since(last_ns, now_ns) <= patience_ns(since(clock->first_ns, last_ns)))
         return false;
     clock->descriptor = descriptor;
     clock->first_ns = now_ns;

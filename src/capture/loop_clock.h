@@ -8,8 +8,8 @@
  *
  * A thread has one loop: the epoll descriptor it sleeps in. Waits on another one (a loop within a
  * callback, as in Node's spawnSync) count as work, until the first has gone without a wait for as
- * long as it had been waited on. A wait that may not sleep (timeout 0) ends a turn and counts as
- * work.
+ * long as it had been waited on, a minute at most. A wait that may not sleep (timeout 0) ends a
+ * turn and counts as work.
  *
  * `enter` and `leave` run on any thread of the host and in signal handlers; two readings of the
  * clock, no lock. A thread's first wait takes memory for its clock. A clock is written by its

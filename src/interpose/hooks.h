@@ -11,7 +11,7 @@
  *   load.c     dlopen dlclose
  *   limits.c   setrlimit setrlimit64 prlimit prlimit64 mlockall
  *   alone.c    unshare setns
- *   loop.c     epoll_wait epoll_pwait
+ *   loop.c     epoll_wait epoll_pwait epoll_pwait2
  *
  * Left alone, and why:
  *   operator new and delete   reach malloc by themselves; taking over some forms breaks programs

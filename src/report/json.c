@@ -83,7 +83,9 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
 
         ls_emitter_object_begin(emitter, NULL);
         ls_emitter_json_string(emitter, "thread", loop->thread);
+        ls_emitter_json_number(emitter, "thread_id", loop->thread_id, WHOLE);
         ls_emitter_json_number(emitter, "delay_p50_s", loop->delay_p50_s, DELAY_SECONDS);
+        ls_emitter_json_number(emitter, "delay_p95_s", loop->delay_p95_s, DELAY_SECONDS);
         ls_emitter_json_number(emitter, "delay_p99_s", loop->delay_p99_s, DELAY_SECONDS);
         ls_emitter_json_number(emitter, "delay_max_s", loop->delay_max_s, DELAY_SECONDS);
         ls_emitter_json_number(emitter, "utilization", loop->utilization, SHARE);

@@ -157,7 +157,7 @@ static void loop_family(struct ls_emitter *emitter, const struct ls_snapshot *sn
 
         ls_emitter_string(emitter, name);
         ls_emitter_string(emitter, "{loop=\"");
-        ls_emitter_unsigned(emitter, i);
+        ls_emitter_unsigned(emitter, loop->number);
         ls_emitter_char(emitter, '"');
         label(emitter, "thread", loop->thread, false);
         ls_emitter_char(emitter, '}');

@@ -78,9 +78,13 @@ struct ls_snapshot_module {
     unsigned rising_sites;
 };
 
+/* Of one interval. */
 struct ls_snapshot_event_loop {
-    const char *thread;
+    unsigned number;    /* the same for the same thread as long as that lives */
+    const char *thread; /* its name */
+    int thread_id;      /* the kernel's */
     double delay_p50_s;
+    double delay_p95_s;
     double delay_p99_s;
     double delay_max_s;
     double utilization;

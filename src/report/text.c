@@ -9,6 +9,8 @@
 
 #define MODULES_LISTED 10
 #define LOOPS_LISTED   16
+/* Less than that is no figure worth a line: most of Node's own threads sleep in a loop for ever. */
+#define BUSY_LEAST 0.0005
 
 enum {
     LABEL_COLUMN = 4,
@@ -108,6 +110,8 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
         const double delays[] = {loop->delay_p50_s, loop->delay_p99_s, loop->delay_max_s};
         size_t start;
 
+        if (i > 0 && loop->utilization < BUSY_LEAST)
+            continue;
         ls_line_pad_to(&line, LABEL_COLUMN);
         ls_line_name(&line, loop->thread, 16);
         for (size_t k = 0; k < LS_ARRAY_LENGTH(delays); k++) {

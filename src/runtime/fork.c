@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "capture/heap.h"
+#include "capture/loop_clock.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
@@ -46,6 +47,7 @@ static void in_parent(void)
 static void give_up_in_child(void)
 {
     ls_heap_set_mode(LS_HEAP_OFF);
+    ls_loop_clock_stop();
     ls_hot.countdown = LS_COUNTDOWN_NEVER;
     ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
     ls_hook_targets = (struct ls_hook_targets){0};
@@ -67,6 +69,7 @@ static void start_run_of_child(void)
 static void in_child(void)
 {
     ls_thread_child_after_fork();
+    ls_loop_clock_child_after_fork();
     *ls_runtime.fork_marker = 1;
     ls_ledger_after_fork();
     if (!captures_rest)

@@ -6,6 +6,7 @@
  *   judge.c      histories and verdicts of the sites
  *   js_sites.c   V8's readings as sites
  *   js_judge.c   evidence from readings made right after a major collection
+ *   loops.c      event loops' figures of one interval
  *   picture.c    gathers a snapshot for the writers
  *   names.c      function names of native frames
  *   fork.c       what happens around fork
@@ -153,6 +154,11 @@ void ls_picture_finish(struct ls_arena *arena, struct ls_snapshot *snapshot);
 
 /* Makes a picture of the last interval the final one: its figures stay, its time moves on. */
 void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot);
+
+/* --- loops.c --- */
+/* The event loops since the last call, the main thread's first, then the busiest; what it points to
+ * is valid until the next call. Reads /proc. */
+void ls_loops_describe(uint64_t now_ns, struct ls_snapshot *snapshot);
 
 /* --- names.c --- */
 /* Makes the tables, once, before anything else here. 0 or -ENOMEM. */

@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
+#include "capture/loop_clock.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
@@ -152,9 +153,11 @@ static void refresh_modules(void)
     errno = saved_errno;
 }
 
+/* The interval by the clock as well: on a busy machine the collector may come late to its first. */
 bool ls_runtime_leaves_a_run(void)
 {
-    return ls_runtime.sequence > 0 || ls_runtime.options.mode == LS_MODE_EXACT;
+    return ls_runtime.sequence > 0 || ls_runtime.options.mode == LS_MODE_EXACT ||
+           ls_clock_monotonic_ns() - ls_runtime.watched_since_ns >= ls_runtime.options.interval_ns;
 }
 
 static void write_last_word(void)
@@ -171,6 +174,7 @@ static void write_last_word(void)
 /* Main that returns ends the process; main that comes here has called pthread_exit. */
 static void thread_ends(int thread)
 {
+    ls_loop_clock_thread_ends();
     if (thread == ls_runtime.pid && ls_runtime_owns_process())
         ls_last_thread_watch();
 }
@@ -260,6 +264,7 @@ int ls_runtime_activate(void)
     }
     ls_store_release(&ls_runtime.state, LS_RUNTIME_ACTIVE);
     set_heap_mode();
+    ls_loop_clock_start();
     return 0;
 }
 

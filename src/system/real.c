@@ -185,6 +185,14 @@ static int missing_execveat(int directory, const char *path, char *const argumen
     return -1;
 }
 
+static int missing_epoll_pwait2(int fd, struct epoll_event *events, int capacity,
+                                const struct timespec *timeout, const sigset_t *mask)
+{
+    (void)fd, (void)events, (void)capacity, (void)timeout, (void)mask;
+    errno = ENOSYS;
+    return -1;
+}
+
 #define FIND(entry, name)                                                                          \
     do {                                                                                           \
         void *found = dlsym(RTLD_NEXT, (name));                                                    \
@@ -202,6 +210,7 @@ void ls_real_resolve(void)
     resolving = 1;
     table = ls_real;
     table.execveat = missing_execveat;
+    table.epoll_pwait2 = missing_epoll_pwait2;
     FIND(malloc, "malloc");
     FIND(calloc, "calloc");
     FIND(realloc, "realloc");
@@ -228,6 +237,7 @@ void ls_real_resolve(void)
     FIND(prlimit, "prlimit");
     FIND(epoll_wait, "epoll_wait");
     FIND(epoll_pwait, "epoll_pwait");
+    FIND(epoll_pwait2, "epoll_pwait2");
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;
         next_free = table.free;

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct ls_real_functions {
     void *(*malloc)(size_t);
@@ -45,6 +46,8 @@ struct ls_real_functions {
     int (*prlimit)(pid_t, int, const struct rlimit *, struct rlimit *);
     int (*epoll_wait)(int, struct epoll_event *, int, int);
     int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
+    int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
+                        const sigset_t *); /* ENOSYS before 2.35 */
 };
 
 extern struct ls_real_functions ls_real;

@@ -75,6 +75,7 @@ THREADS = [
     Case("thread_keys"),
     Case("thread_stack"),
     Case("storm"),
+    Case("epoll_calls"),
 ]
 
 SIGNALS = [

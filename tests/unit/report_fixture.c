@@ -224,17 +224,10 @@ static const struct ls_snapshot_module leaking_modules[] = {
     {.path = SQLITE, .build_id = "0b5c", .live_bytes = 7.9 * MIB, .growth_bytes_per_s = 3100},
 };
 
+/* number, thread, id, delay p50, p95, p99, max, utilization */
 static const struct ls_snapshot_event_loop leaking_loops[] = {
-    {.thread = "main",
-     .delay_p50_s = 0.00012,
-     .delay_p99_s = 0.0182,
-     .delay_max_s = 0.2413,
-     .utilization = 0.412},
-    {.thread = "worker 1",
-     .delay_p50_s = 0.00004,
-     .delay_p99_s = 0.0011,
-     .delay_max_s = 1.31,
-     .utilization = 0.031},
+    {1, "main", 4242, 0.00012, 0.0067, 0.0182, 0.2413, 0.412},
+    {0, "worker 1", 4251, 0.00004, 0.0003, 0.0011, 1.31, 0.031},
 };
 
 static void store_message(struct ls_snapshot *snapshot)
@@ -444,8 +437,8 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
                                          .function = "",
                                          .location = "",
                                          .module = ""};
-    loops[0] = (struct ls_snapshot_event_loop){HOSTILE, not_a_number, infinite, -1, 2};
-    loops[1] = (struct ls_snapshot_event_loop){HOSTILE, 0, 0, 0, 0};
+    loops[0] = (struct ls_snapshot_event_loop){0, HOSTILE, 1, not_a_number, -1, infinite, -1, 2};
+    loops[1] = (struct ls_snapshot_event_loop){1, HOSTILE, 2, 0, 0, 0, 0, 0};
     modules[0] = (struct ls_snapshot_module){HOSTILE, "", not_a_number, infinite, 1};
     *snapshot = (struct ls_snapshot){
         .written_at = not_a_number,
