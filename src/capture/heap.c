@@ -166,7 +166,7 @@ LS_INLINE uint32_t stack_here(struct ls_thread *thread, const struct ls_frame_re
 
     ls_unwind_capture(thread, record, &captured);
     recent = &thread->recent[captured.hash * LS_HASH_SEED >> (64 - LS_RECENT_STACKS_BITS)];
-    if (LS_LIKELY(recent->hash == captured.hash && recent->depth == captured.depth))
+    if (LS_LIKELY(recent->hash == captured.hash && recent->depth_plus_one == captured.depth + 1))
         return recent->stack;
     recent->stack =
         ls_stack_table_find(&ls_ledger.stacks, captured.pcs, captured.depth, captured.hash);
@@ -174,7 +174,7 @@ LS_INLINE uint32_t stack_here(struct ls_thread *thread, const struct ls_frame_re
         recent->stack = ls_stack_table_intern(&ls_ledger.stacks, captured.pcs, captured.depth,
                                               ls_clock_coarse_ns());
     recent->hash = captured.hash;
-    recent->depth = recent->stack == LS_STACK_OVERFLOW ? 0 : (uint32_t)captured.depth;
+    recent->depth_plus_one = recent->stack == LS_STACK_OVERFLOW ? 0 : (uint32_t)captured.depth + 1;
     return recent->stack;
 }
 

@@ -29,7 +29,7 @@ struct ls_walk;         /* capture/walk.h */
  * that two of a full table's 65,536 share one has a chance of 1e-10. */
 struct ls_recent_stack {
     uint64_t hash;
-    uint32_t depth; /* 0: none */
+    uint32_t depth_plus_one; /* 0: none */
     uint32_t stack;
 };
 

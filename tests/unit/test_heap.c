@@ -86,6 +86,17 @@ static void a_tracked_block_is_in_the_ledger_with_its_weight(void **state)
     assert_true(heap_tally().live_bytes == 0);
 }
 
+/* There is no unwinder in this test: the stack is empty, and one like any other. */
+static void a_block_without_a_stack_is_not_counted_under_the_overflow(void **state)
+{
+    void *block = sampled(1000, 0);
+
+    (void)state;
+    assert_true(heap_tally().live_bytes > 0);
+    assert_true(ls_ledger_stack_tally(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW)->acquired_count == 0);
+    ls_heap_free(block);
+}
+
 static void errno_is_kept(void **state)
 {
     void *block;
@@ -453,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tracked_block_holds_what_was_asked_for_and_keeps_it),
         cmocka_unit_test(a_tracked_block_is_in_the_ledger_with_its_weight),
+        cmocka_unit_test(a_block_without_a_stack_is_not_counted_under_the_overflow),
         cmocka_unit_test(errno_is_kept),
         cmocka_unit_test(alignment_is_what_was_asked_for),
         cmocka_unit_test(zeroed_blocks_are_zero),
