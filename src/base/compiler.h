@@ -28,6 +28,10 @@
 
 #define LS_CACHE_LINE 64
 
+/* The low `count` bits, fewer than 64. */
+#define LS_BITS(count)            ((UINT64_C(1) << (count)) - 1)
+#define LS_IS_POWER_OF_TWO(value) ((value) != 0 && ((value) & ((value)-1)) == 0)
+
 #define LS_ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 #define LS_CONTAINER_OF(pointer, type, member)                                                     \

@@ -62,43 +62,26 @@ static LS_COLD struct ls_exact_cell *make_cell(struct ls_thread *thread, uint32_
     return &chunk[stack % CELLS_PER_CHUNK];
 }
 
-static struct ls_exact_cell *cell_of(struct ls_thread *thread, uint32_t stack)
+void ls_exact_add_slowly(struct ls_thread *thread, uint32_t stack, enum ls_exact_side side,
+                         uint64_t size)
 {
-    struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
-
-    return cell != NULL || thread == NULL ? cell : make_cell(thread, stack);
-}
-
-void ls_exact_acquire_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size)
-{
-    if (cell_of(thread, stack) != NULL) {
-        ls_exact_acquire(thread, stack, size);
+    if (thread != NULL && make_cell(thread, stack) != NULL) {
+        ls_exact_add(thread, stack, side, size);
         return;
     }
     /* Relaxed: counters that are only summed. */
-    ls_add_relaxed(&shared[stack].acquired_count, 1);
-    ls_add_relaxed(&shared[stack].acquired_bytes, size);
-}
-
-void ls_exact_release_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size)
-{
-    if (cell_of(thread, stack) != NULL) {
-        ls_exact_release(thread, stack, size);
-        return;
-    }
-    /* Relaxed: as above. */
-    ls_add_relaxed(&shared[stack].released_count, 1);
-    ls_add_relaxed(&shared[stack].released_bytes, size);
+    ls_add_relaxed(&shared[stack].sides[side].count, 1);
+    ls_add_relaxed(&shared[stack].sides[side].bytes, size);
 }
 
 static void add_cell(struct ls_tally *tally, const struct ls_exact_cell *cell)
 {
     /* Releases first: a block released between the two loads is then live once too long, never
      * negative. Relaxed: each counter is right by itself. */
-    double released_count = (double)ls_load_relaxed(&cell->released_count);
-    double released_bytes = (double)ls_load_relaxed(&cell->released_bytes);
-    double acquired_count = (double)ls_load_relaxed(&cell->acquired_count);
-    double acquired_bytes = (double)ls_load_relaxed(&cell->acquired_bytes);
+    double released_count = (double)ls_load_relaxed(&cell->sides[LS_EXACT_RELEASED].count);
+    double released_bytes = (double)ls_load_relaxed(&cell->sides[LS_EXACT_RELEASED].bytes);
+    double acquired_count = (double)ls_load_relaxed(&cell->sides[LS_EXACT_ACQUIRED].count);
+    double acquired_bytes = (double)ls_load_relaxed(&cell->sides[LS_EXACT_ACQUIRED].bytes);
 
     tally->acquired_count += acquired_count;
     tally->acquired_bytes += acquired_bytes;
@@ -112,8 +95,8 @@ static void add_table(const struct ls_exact_cell *cells, uint32_t first, uint32_
     for (uint32_t i = 0; i < count; i++) {
         struct ls_tally *tally;
 
-        if (ls_load_relaxed(&cells[i].acquired_count) == 0 &&
-            ls_load_relaxed(&cells[i].released_count) == 0)
+        if (ls_load_relaxed(&cells[i].sides[LS_EXACT_ACQUIRED].count) == 0 &&
+            ls_load_relaxed(&cells[i].sides[LS_EXACT_RELEASED].count) == 0)
             continue;
         tally = ls_ledger_stack_tally(LS_RESOURCE_HEAP, first + i);
         if (tally != NULL)
@@ -139,10 +122,10 @@ static void sum_thread(void *context, struct ls_thread *thread)
 
 static void depart_cell(struct ls_exact_cell *sum, const struct ls_exact_cell *cell)
 {
-    ls_add_own_thread(&sum->acquired_count, ls_load_relaxed(&cell->acquired_count));
-    ls_add_own_thread(&sum->acquired_bytes, ls_load_relaxed(&cell->acquired_bytes));
-    ls_add_own_thread(&sum->released_count, ls_load_relaxed(&cell->released_count));
-    ls_add_own_thread(&sum->released_bytes, ls_load_relaxed(&cell->released_bytes));
+    for (int side = 0; side < LS_EXACT_SIDES; side++) {
+        ls_add_own_thread(&sum->sides[side].count, ls_load_relaxed(&cell->sides[side].count));
+        ls_add_own_thread(&sum->sides[side].bytes, ls_load_relaxed(&cell->sides[side].bytes));
+    }
 }
 
 static void bury_counts(struct ls_exact_counts *counts)

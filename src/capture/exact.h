@@ -17,11 +17,17 @@
 #include "base/compiler.h"
 #include "capture/thread.h"
 
+enum ls_exact_side {
+    LS_EXACT_ACQUIRED,
+    LS_EXACT_RELEASED,
+    LS_EXACT_SIDES,
+};
+
 struct ls_exact_cell {
-    _Atomic unsigned long acquired_count;
-    _Atomic unsigned long acquired_bytes;
-    _Atomic unsigned long released_count;
-    _Atomic unsigned long released_bytes;
+    struct {
+        _Atomic unsigned long count;
+        _Atomic unsigned long bytes;
+    } sides[LS_EXACT_SIDES];
 };
 
 #define LS_EXACT_CELLS_PER_CHUNK 128
@@ -37,8 +43,8 @@ int ls_exact_start(uint32_t stacks);
 void ls_exact_set_memory(size_t bytes);
 
 /* For a thread that has no cell for this stack yet, or none that can be had. */
-void ls_exact_acquire_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size);
-void ls_exact_release_slowly(struct ls_thread *thread, uint32_t stack, uint64_t size);
+void ls_exact_add_slowly(struct ls_thread *thread, uint32_t stack, enum ls_exact_side side,
+                         uint64_t size);
 
 LS_INLINE struct ls_exact_cell *ls_exact_cell(struct ls_thread *thread, uint32_t stack)
 {
@@ -55,29 +61,28 @@ LS_INLINE struct ls_exact_cell *ls_exact_cell(struct ls_thread *thread, uint32_t
     return LS_LIKELY(chunk != NULL) ? &chunk[stack % LS_EXACT_CELLS_PER_CHUNK] : NULL;
 }
 
-/* `thread` is entered, or NULL for a handler that interrupted a hook: it counts the shared way. */
-LS_INLINE void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size)
+LS_INLINE void ls_exact_add(struct ls_thread *thread, uint32_t stack, enum ls_exact_side side,
+                            uint64_t size)
 {
     struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
 
     if (LS_UNLIKELY(cell == NULL)) {
-        ls_exact_acquire_slowly(thread, stack, size);
+        ls_exact_add_slowly(thread, stack, side, size);
         return;
     }
-    ls_add_own_thread(&cell->acquired_count, 1);
-    ls_add_own_thread(&cell->acquired_bytes, size);
+    ls_add_own_thread(&cell->sides[side].count, 1);
+    ls_add_own_thread(&cell->sides[side].bytes, size);
+}
+
+/* `thread` is entered, or NULL for a handler that interrupted a hook: it counts the shared way. */
+LS_INLINE void ls_exact_acquire(struct ls_thread *thread, uint32_t stack, uint64_t size)
+{
+    ls_exact_add(thread, stack, LS_EXACT_ACQUIRED, size);
 }
 
 LS_INLINE void ls_exact_release(struct ls_thread *thread, uint32_t stack, uint64_t size)
 {
-    struct ls_exact_cell *cell = ls_exact_cell(thread, stack);
-
-    if (LS_UNLIKELY(cell == NULL)) {
-        ls_exact_release_slowly(thread, stack, size);
-        return;
-    }
-    ls_add_own_thread(&cell->released_count, 1);
-    ls_add_own_thread(&cell->released_bytes, size);
+    ls_exact_add(thread, stack, LS_EXACT_RELEASED, size);
 }
 
 /* Sums every thread's counts into the ledger's tallies of LS_RESOURCE_HEAP, which it overwrites,

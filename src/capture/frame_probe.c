@@ -42,7 +42,8 @@ static int (*step)(unw_cursor_t *);
 static int (*get_register)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
 static int (*get_save_location)(unw_cursor_t *, unw_regnum_t, unw_save_loc_t *);
 static int (*is_signal_frame)(unw_cursor_t *);
-static uint64_t *stack;
+static bool can_ask;
+static uint64_t *stack; /* who has set busy makes and uses it */
 static _Atomic int busy;
 
 static int find(void *library, void *function, const char *name)
@@ -57,23 +58,30 @@ static int find(void *library, void *function, const char *name)
 
 int ls_frame_probe_start(void *library)
 {
-    uint64_t *words;
-
-    if (stack != NULL)
-        return 0;
     if (find(library, &init_cursor, "_ULx86_64_init_local") != 0 ||
         find(library, &step, "_ULx86_64_step") != 0 ||
         find(library, &get_register, "_ULx86_64_get_reg") != 0 ||
         find(library, &get_save_location, "_ULx86_64_get_save_loc") != 0 ||
         find(library, &is_signal_frame, "_ULx86_64_is_signal_frame") != 0)
         return -ENOENT;
+    can_ask = true;
+    return 0;
+}
+
+/* With the first question: a process that is never sampled asks none. */
+static bool make_up_stack(void)
+{
+    uint64_t *words;
+
+    if (stack != NULL)
+        return true;
     words = ls_memory_own_map(WORDS * WORD_BYTES, WORDS * WORD_BYTES);
     if (words == NULL)
-        return -ENOMEM;
+        return false;
     for (size_t i = 0; i < WORDS; i++)
         words[i] = (uintptr_t)&words[WORDS / 2 + i % 512] | MEMORY_REMAINDER;
     stack = words;
-    return 0;
+    return true;
 }
 
 void ls_frame_probe_child_after_fork(void)
@@ -189,9 +197,10 @@ struct ls_frame_rule ls_frame_probe(uintptr_t pc)
 {
     struct ls_frame_rule rule = {.kind = LS_FRAME_UNKNOWN};
 
-    if (stack == NULL || ls_exchange_acquire_release(&busy, 1) != 0) /* B1 pairs with B2 */
+    if (!can_ask || ls_exchange_acquire_release(&busy, 1) != 0) /* B1 pairs with B2 */
         return rule;
-    rule = ask(pc);
+    if (make_up_stack())
+        rule = ask(pc);
     ls_store_release(&busy, 0); /* B2 pairs with B1 */
     return rule;
 }

@@ -15,7 +15,7 @@
 #include "capture/frame_rule.h"
 
 /* `library`: libunwind's handle, confined. 0; -ENOENT when a function is missing, -ENOSYS on a
- * machine whose frames this does not know, -ENOMEM. After an error every answer is
+ * machine whose frames this does not know. After an error, and without memory, every answer is
  * LS_FRAME_UNKNOWN. */
 int ls_frame_probe_start(void *library);
 struct ls_frame_rule ls_frame_probe(uintptr_t pc);

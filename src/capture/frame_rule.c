@@ -18,8 +18,8 @@ int ls_frame_rules_start(void)
 
 static bool is_current(uint64_t entry, unsigned generation)
 {
-    return entry != 0 && ((entry >> LS_FRAME_RULE_BITS ^ generation) &
-                          LS_FRAME_BITS(LS_FRAME_GENERATION_BITS)) == 0;
+    return entry != 0 &&
+           ((entry >> LS_FRAME_RULE_BITS ^ generation) & LS_BITS(LS_FRAME_GENERATION_BITS)) == 0;
 }
 
 void ls_frame_rule_keep(uintptr_t pc, struct ls_frame_rule rule)
@@ -31,8 +31,8 @@ void ls_frame_rule_keep(uintptr_t pc, struct ls_frame_rule rule)
 
     if (entries == NULL || pc >> LS_FRAME_ADDRESS_BITS != 0)
         return;
-    if (rule.cfa_words > LS_FRAME_BITS(LS_FRAME_CFA_BITS) ||
-        rule.bp_slot_words > LS_FRAME_BITS(LS_FRAME_SLOT_BITS))
+    if (rule.cfa_words > LS_BITS(LS_FRAME_CFA_BITS) ||
+        rule.bp_slot_words > LS_BITS(LS_FRAME_SLOT_BITS))
         rule = (struct ls_frame_rule){.kind = LS_FRAME_OTHER};
     /* The first place if it is free, else the second, whatever it holds. */
     if (is_current(ls_load_relaxed(&entries[place]), generation))
@@ -48,7 +48,7 @@ void ls_frame_rules_forget(void)
     unsigned next = ls_add_relaxed(&ls_frame_rules.generation, 1) + 1;
 
     /* Only the low bits are in the entries: before they come round, all entries go. */
-    if (ls_frame_rules.entries == NULL || (next & LS_FRAME_BITS(LS_FRAME_GENERATION_BITS)) != 0)
+    if (ls_frame_rules.entries == NULL || (next & LS_BITS(LS_FRAME_GENERATION_BITS)) != 0)
         return;
     for (size_t i = 0; i < LS_FRAME_PLACES; i++)
         ls_store_relaxed(&ls_frame_rules.entries[i], 0);

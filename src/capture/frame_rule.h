@@ -45,7 +45,6 @@ struct ls_frame_rule {
 #define LS_FRAME_PLACE_BITS      16
 #define LS_FRAME_PLACES          ((size_t)1 << LS_FRAME_PLACE_BITS)
 #define LS_FRAME_ADDRESS_BITS    47
-#define LS_FRAME_BITS(count)     ((UINT64_C(1) << (count)) - 1)
 
 struct ls_frame_rules {
     _Atomic uint64_t *entries;   /* of LS_FRAME_PLACES; NULL: none */
@@ -58,13 +57,13 @@ extern struct ls_frame_rules ls_frame_rules;
  * lengthen the walk from one frame to the next. A bijection. */
 LS_INLINE uint64_t ls_frame_scramble(uintptr_t pc)
 {
-    return pc ^ (pc >> LS_FRAME_PLACE_BITS & LS_FRAME_BITS(LS_FRAME_PLACE_BITS));
+    return pc ^ (pc >> LS_FRAME_PLACE_BITS & LS_BITS(LS_FRAME_PLACE_BITS));
 }
 
 LS_INLINE uint64_t ls_frame_key(uint64_t scrambled, unsigned generation)
 {
     return (scrambled >> LS_FRAME_PLACE_BITS << 1 | (scrambled & 1)) << LS_FRAME_GENERATION_BITS |
-           (generation & LS_FRAME_BITS(LS_FRAME_GENERATION_BITS));
+           (generation & LS_BITS(LS_FRAME_GENERATION_BITS));
 }
 
 /* Unknown when `pc` is no address of a program. */
@@ -86,11 +85,10 @@ LS_INLINE struct ls_frame_rule ls_frame_rule_find(uintptr_t pc)
             return (struct ls_frame_rule){.kind = LS_FRAME_UNKNOWN};
     }
     return (struct ls_frame_rule){
-        .kind = (enum ls_frame_kind)(entry & LS_FRAME_BITS(LS_FRAME_KIND_BITS)),
-        .bp_slot_words =
-            (unsigned)(entry >> LS_FRAME_KIND_BITS & LS_FRAME_BITS(LS_FRAME_SLOT_BITS)),
+        .kind = (enum ls_frame_kind)(entry & LS_BITS(LS_FRAME_KIND_BITS)),
+        .bp_slot_words = (unsigned)(entry >> LS_FRAME_KIND_BITS & LS_BITS(LS_FRAME_SLOT_BITS)),
         .cfa_words = (unsigned)(entry >> (LS_FRAME_KIND_BITS + LS_FRAME_SLOT_BITS) &
-                                LS_FRAME_BITS(LS_FRAME_CFA_BITS)),
+                                LS_BITS(LS_FRAME_CFA_BITS)),
     };
 }
 

@@ -29,7 +29,6 @@ struct tag {
 #define ALIGNMENT_SHIFT SIZE_BITS
 #define FITTED_SHIFT    (ALIGNMENT_SHIFT + ALIGNMENT_BITS)
 #define CHECK_SHIFT     (FITTED_SHIFT + 1)
-#define BITS(count)     ((UINT64_C(1) << (count)) - 1)
 #define FREED_STACK     UINT32_MAX
 
 #define AGES_ONE_IN 256 /* mean distance of the blocks exact mode keeps the age of */
@@ -141,12 +140,12 @@ LS_INLINE void write_tag(void *block, const struct account *account)
 LS_INLINE bool read_tag(const void *block, struct account *account)
 {
     struct tag tag = ((const struct tag *)block)[-1];
-    uint64_t rest = tag.block & BITS(CHECK_SHIFT);
+    uint64_t rest = tag.block & LS_BITS(CHECK_SHIFT);
 
     account->stack = (uint32_t)tag.record;
     account->slot = (uint32_t)(tag.record >> 32);
-    account->size = rest & BITS(SIZE_BITS);
-    account->alignment_bits = (unsigned)(rest >> ALIGNMENT_SHIFT & BITS(ALIGNMENT_BITS));
+    account->size = rest & LS_BITS(SIZE_BITS);
+    account->alignment_bits = (unsigned)(rest >> ALIGNMENT_SHIFT & LS_BITS(ALIGNMENT_BITS));
     account->fitted = rest >> FITTED_SHIFT != 0;
     return tag.block >> CHECK_SHIFT == check_of(block, tag.record, rest);
 }
@@ -266,7 +265,7 @@ void *ls_heap_allocate(size_t size, size_t alignment, bool zero)
     char *memory = NULL;
     size_t prefix;
 
-    if (LS_UNLIKELY(size > BITS(SIZE_BITS) || alignment > BITS(SIZE_BITS)))
+    if (LS_UNLIKELY(size > LS_BITS(SIZE_BITS) || alignment > LS_BITS(SIZE_BITS)))
         return NULL;
     saved_errno = errno;
     thread = choose(size, &now);
@@ -391,7 +390,7 @@ bool ls_heap_resize(void *block, size_t size, void **resized)
     int saved_errno = errno;
     char *memory;
 
-    if (size > BITS(SIZE_BITS))
+    if (size > LS_BITS(SIZE_BITS))
         return false;
     if (LS_UNLIKELY(!read_tag(block, &old))) { /* how much of it is the host's is not known */
         ls_add_relaxed(&damaged_blocks, 1);

@@ -223,7 +223,6 @@ bool ls_thread_is_gone(const struct ls_thread *thread)
 bool ls_thread_prepare_fork(void)
 {
     struct ls_thread *self = ls_thread_current();
-    struct timespec pause = {0, FORK_POLL_NS};
     uint64_t deadline = ls_clock_monotonic_ns() + FORK_WAIT_NS;
     struct ls_thread *thread;
 
@@ -235,7 +234,7 @@ bool ls_thread_prepare_fork(void)
         while (thread != self && ls_load_acquire(&thread->capturing)) { /* H6 pairs with H5 */
             if (ls_clock_monotonic_ns() > deadline || ls_thread_is_gone(thread))
                 return false;
-            ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+            ls_sys_sleep(FORK_POLL_NS);
         }
     }
     return true;

@@ -14,6 +14,7 @@
 
 /* Frames of ours between the host's call and the unwinder, at most. */
 #define OWN_FRAMES_MAX 8
+_Static_assert(LS_STACK_DEPTH_MAX + OWN_FRAMES_MAX <= LS_WALK_FRESH, "what one walk may find");
 
 /* libunwind's names on this machine: UNW_OBJ in libunwind-common.h puts the architecture in. */
 #if defined(__x86_64__)

@@ -146,15 +146,10 @@ void *reallocarray(void *block, size_t count, size_t size)
     return realloc(block, total);
 }
 
-static bool is_power_of_two(size_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 /* NULL when the real allocator is to answer, also for arguments it must refuse. */
 LS_INLINE void *aligned_if_due(size_t alignment, size_t size)
 {
-    if (is_due(size) && is_power_of_two(alignment))
+    if (is_due(size) && LS_IS_POWER_OF_TWO(alignment))
         return ls_heap_allocate(size, alignment, false);
     return NULL;
 }

@@ -120,26 +120,25 @@ static struct ls_stack *add_stack(struct ls_stack_table *table, uint64_t hash, c
     return stack;
 }
 
-uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
-                               uint64_t now_ns)
+/* `first_seen_ns` NULL: a stack that is not there is not added. */
+static uint32_t obtain(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                       uint64_t hash, const uint64_t *first_seen_ns)
 {
     struct ls_stack *added = NULL;
-    uint64_t hash;
     uint32_t bucket;
 
     if (table->capacity == 0)
         return LS_STACK_OVERFLOW;
-    if (depth > LS_STACK_DEPTH_MAX)
-        depth = LS_STACK_DEPTH_MAX;
-    hash = ls_stack_hash(pcs, depth);
     bucket = first_bucket(table, hash);
     for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
         _Atomic uint32_t *place = &table->buckets[(bucket + probe) & table->bucket_mask];
         uint32_t entry = ls_load_acquire(place); /* T3 pairs with T4 */
 
         if (entry == 0) {
+            if (first_seen_ns == NULL)
+                return LS_STACK_UNKNOWN;
             if (added == NULL)
-                added = add_stack(table, hash, pcs, depth, now_ns);
+                added = add_stack(table, hash, pcs, depth, *first_seen_ns);
             if (added == NULL)
                 break;
             if (ls_compare_exchange_acquire_release(place, &entry, added->ordinal + 1)) /* T4 */
@@ -148,28 +147,24 @@ uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pc
         if (same_stack(ls_stack_table_get(table, entry - 1), hash, pcs, depth))
             return entry - 1;
     }
+    if (first_seen_ns == NULL)
+        return LS_STACK_UNKNOWN;
     ls_add_relaxed(&table->overflowed, 1);
     return LS_STACK_OVERFLOW;
 }
 
-uint32_t ls_stack_table_find(const struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+                               uint64_t now_ns)
+{
+    if (depth > LS_STACK_DEPTH_MAX)
+        depth = LS_STACK_DEPTH_MAX;
+    return obtain(table, pcs, depth, ls_stack_hash(pcs, depth), &now_ns);
+}
+
+uint32_t ls_stack_table_find(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
                              uint64_t hash)
 {
-    uint32_t bucket;
-
-    if (table->capacity == 0)
-        return LS_STACK_OVERFLOW;
-    bucket = first_bucket(table, hash);
-    for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
-        uint32_t entry =
-            ls_load_acquire(&table->buckets[(bucket + probe) & table->bucket_mask]); /* T3 */
-
-        if (entry == 0)
-            return LS_STACK_UNKNOWN;
-        if (same_stack(ls_stack_table_get(table, entry - 1), hash, pcs, depth))
-            return entry - 1;
-    }
-    return LS_STACK_UNKNOWN;
+    return obtain(table, pcs, depth, hash, NULL);
 }
 
 const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal)

@@ -63,7 +63,7 @@ uint32_t ls_stack_table_intern(struct ls_stack_table *table, const uintptr_t *pc
                                uint64_t now_ns);
 /* The same for a stack seen before, whose ls_stack_hash is known; LS_STACK_UNKNOWN if it was not.
  */
-uint32_t ls_stack_table_find(const struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
+uint32_t ls_stack_table_find(struct ls_stack_table *table, const uintptr_t *pcs, size_t depth,
                              uint64_t hash);
 /* NULL when the ordinal is not (yet) in use. */
 const struct ls_stack *ls_stack_table_get(const struct ls_stack_table *table, uint32_t ordinal);

@@ -53,13 +53,6 @@ static struct ls_snapshot snapshot;
 static uint64_t next_summary_ns;
 static bool readings_requested;
 
-static void pause_for(long ns)
-{
-    const struct timespec pause = {0, ns};
-
-    ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
-}
-
 static bool try_lock(void)
 {
     return ls_exchange_acquire_release(&lock, 1) == 0; /* K1 pairs with K2 */
@@ -76,7 +69,7 @@ bool ls_collector_lock(uint64_t timeout_ns)
     /* Relaxed: a hint to the collector, which asks again and again. */
     ls_add_relaxed(&lock_wanted, 1);
     while (!locked && ls_clock_monotonic_ns() <= deadline) {
-        pause_for(LOCK_POLL_NS);
+        ls_sys_sleep(LOCK_POLL_NS);
         locked = try_lock();
     }
     ls_add_relaxed(&lock_wanted, -1);
@@ -93,7 +86,7 @@ void ls_collector_unlock(void)
 static void take_lock(void)
 {
     for (int i = 0; i < LOCK_YIELDS_MAX && ls_load_relaxed(&lock_wanted) != 0; i++)
-        pause_for(LOCK_POLL_NS);
+        ls_sys_sleep(LOCK_POLL_NS);
     while (!ls_collector_lock(LS_NS_PER_S))
         continue;
 }

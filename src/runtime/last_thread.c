@@ -8,7 +8,6 @@
 #include "runtime/runtime.h"
 
 #include <pthread.h>
-#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "runtime/notes.h"
@@ -27,11 +26,9 @@ static bool only_ours_are_left(void)
 
 static void *watch(void *unused)
 {
-    struct timespec pause = {0, POLL_NS};
-
     (void)unused;
     while (!only_ours_are_left())
-        ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+        ls_sys_sleep(POLL_NS);
     if (ls_runtime_leaves_a_run())
         ls_collector_request(LS_REQUEST_FINAL, LAST_WORD_NS);
     ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);

@@ -34,6 +34,7 @@ const char *lsje_malloc_conf = "abort_conf:false,narenas:1,oversize_threshold:0,
 #define ZERO_FLAG             0x40
 #define TCACHES_MAX           4094
 #define MALLOC_ALIGNMENT      16
+#define OWN_ARENA             0 /* jemalloc's first: no thread is left to it */
 
 /* A base no address is above, so that a reader who sees the size before the base sees nothing
  * inside. */
@@ -49,7 +50,6 @@ struct block_arena {
 
 static struct block_arena tracked_arena;
 static struct block_arena host_arena;
-static unsigned own_arena;
 static _Atomic size_t own_bytes;
 static _Atomic size_t own_cap = SIZE_MAX;
 static bool started;
@@ -96,13 +96,6 @@ static int start_arena(struct block_arena *arena, struct ls_memory_range *range,
     return -status;
 }
 
-static int start_own_arena(void)
-{
-    size_t length = sizeof(own_arena);
-
-    return -lsje_mallctl("arenas.create", &own_arena, &length, NULL, 0);
-}
-
 int ls_memory_start(enum ls_memory_use use)
 {
     bool serves_host = use != LS_MEMORY_TRACKED_ONLY;
@@ -110,10 +103,7 @@ int ls_memory_start(enum ls_memory_use use)
 
     if (started)
         return 0;
-    status = start_own_arena();
-    if (status == 0)
-        status =
-            start_arena(&tracked_arena, &ls_memory_tracked_range, use != LS_MEMORY_HOST_MOSTLY);
+    status = start_arena(&tracked_arena, &ls_memory_tracked_range, use != LS_MEMORY_HOST_MOSTLY);
     if (status == 0 && serves_host)
         status = start_arena(&host_arena, &ls_memory_host_range, use == LS_MEMORY_HOST_MOSTLY);
     started = status == 0;
@@ -149,11 +139,6 @@ static void drop_cache(unsigned *cache)
 static int block_flags(const struct block_arena *arena, unsigned *cache)
 {
     return arena->automatic ? 0 : ARENA_FLAG(arena->extents.index) | cache_flag(cache);
-}
-
-static bool is_inside(const struct ls_memory_range *range, const void *block)
-{
-    return (uintptr_t)block - range->base < ls_load_relaxed(&range->size);
 }
 
 static LS_COLD void bind_thread(const struct block_arena *arena)
@@ -193,7 +178,7 @@ static LS_COLD void *allocate_slowly(const struct block_arena *arena, unsigned *
     else
         block = lsje_mallocx(size, block_flags(arena, cache) | ALIGN_FLAG(alignment) |
                                        (zero ? ZERO_FLAG : 0));
-    return is_inside(arena->extents.range, block) ? block : refuse(block);
+    return ls_memory_range_has(arena->extents.range, block) ? block : refuse(block);
 }
 
 LS_INLINE void *allocate(const struct block_arena *arena, unsigned *cache, size_t size,
@@ -204,7 +189,7 @@ LS_INLINE void *allocate(const struct block_arena *arena, unsigned *cache, size_
     if (LS_UNLIKELY(!arena->automatic || !is_bound || zero || alignment > MALLOC_ALIGNMENT))
         return allocate_slowly(arena, cache, size, alignment, zero);
     block = lsje_malloc(size);
-    return LS_LIKELY(is_inside(arena->extents.range, block)) ? block : refuse(block);
+    return LS_LIKELY(ls_memory_range_has(arena->extents.range, block)) ? block : refuse(block);
 }
 
 static LS_COLD void release_explicitly(unsigned *cache, void *block)
@@ -264,7 +249,7 @@ void ls_memory_tracked_free_sized(void *block, size_t size)
     if (LS_LIKELY(tracked_arena.automatic))
         lsje_sdallocx(block, size, 0);
     else
-        lsje_dallocx(block, cache_flag(&tracked_cache));
+        release_explicitly(&tracked_cache, block);
 }
 
 void *ls_memory_tracked_resize(void *block, size_t size)
@@ -338,7 +323,7 @@ void *ls_memory_own_allocate(size_t size)
 
     if (!started || size == 0 || size > PTRDIFF_MAX || !ls_memory_own_charge(size))
         return NULL;
-    block = lsje_mallocx(size, ARENA_FLAG(own_arena) | ZERO_FLAG | TCACHE_NONE);
+    block = lsje_mallocx(size, ARENA_FLAG(OWN_ARENA) | ZERO_FLAG | TCACHE_NONE);
     if (block == NULL)
         ls_memory_own_discharge(size);
     return block;

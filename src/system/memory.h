@@ -31,16 +31,19 @@ struct ls_memory_range {
 extern struct ls_memory_range ls_memory_tracked_range;
 extern struct ls_memory_range ls_memory_host_range;
 
+LS_INLINE bool ls_memory_range_has(const struct ls_memory_range *range, const void *block)
+{
+    return (uintptr_t)block - range->base < ls_load_relaxed(&range->size);
+}
+
 LS_INLINE bool ls_memory_is_tracked(const void *block)
 {
-    return (uintptr_t)block - ls_memory_tracked_range.base <
-           ls_load_relaxed(&ls_memory_tracked_range.size);
+    return ls_memory_range_has(&ls_memory_tracked_range, block);
 }
 
 LS_INLINE bool ls_memory_is_host(const void *block)
 {
-    return (uintptr_t)block - ls_memory_host_range.base <
-           ls_load_relaxed(&ls_memory_host_range.size);
+    return ls_memory_range_has(&ls_memory_host_range, block);
 }
 
 /* What blocks are to be served, and which of them most often: those are served fastest. */

@@ -13,11 +13,6 @@
 
 static struct ls_real_functions host;
 
-static bool is_power_of_two(size_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
 static void *serve_malloc(size_t size)
 {
     void *block = ls_memory_host_malloc(size);
@@ -73,7 +68,7 @@ static void *serve_realloc(void *block, size_t size)
 
 static void *serve_aligned(size_t alignment, size_t size)
 {
-    return is_power_of_two(alignment) ? ls_memory_host_allocate(size, alignment, false) : NULL;
+    return LS_IS_POWER_OF_TWO(alignment) ? ls_memory_host_allocate(size, alignment, false) : NULL;
 }
 
 static int serve_posix_memalign(void **result, size_t alignment, size_t size)

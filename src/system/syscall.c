@@ -210,3 +210,10 @@ bool ls_sys_is_readable(uintptr_t address)
     return ls_sys_call6(SYS_rt_sigprocmask, unknown_how, (long)address, 0, kernel_mask_bytes, 0,
                         0) == -EINVAL;
 }
+
+void ls_sys_sleep(long ns)
+{
+    const struct timespec pause = {0, ns};
+
+    ls_sys_call6(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+}

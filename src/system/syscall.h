@@ -44,6 +44,8 @@ uid_t ls_sys_geteuid(void);
 /* Whether a word at `address` can be read; false as well where the kernel will not say. */
 bool ls_sys_is_readable(uintptr_t address);
 
+/* Sleeps that long, or until a signal. */
+void ls_sys_sleep(long ns);
 /* Waits while *word == expected, at most `timeout` (relative; NULL: for ever). */
 long ls_sys_futex_wait(const void *word, uint32_t expected, const struct timespec *timeout);
 long ls_sys_futex_wake(const void *word, int waiters);
