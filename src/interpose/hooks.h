@@ -7,6 +7,7 @@
  *
  *   malloc.c   malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc
  *              pvalloc malloc_usable_size free_sized free_aligned_sized
+ *   map.c      mmap mmap64 munmap mremap mprotect pkey_mprotect brk sbrk shmat shmdt
  *   process.c  _exit _Exit execve execv execvp execvpe execl execlp execle fexecve execveat
  *   load.c     dlopen dlclose
  *   limits.c   setrlimit setrlimit64 prlimit prlimit64 mlockall

@@ -59,7 +59,7 @@ static struct ls_live_handle handle_of(uint64_t event)
     return (struct ls_live_handle){(uint32_t)event, (uint32_t)(event >> 32)};
 }
 
-static void wake_collector(void)
+void ls_ledger_wake_collector(void)
 {
     ls_add_release(&ls_ledger.wake_word, 1); /* W1 pairs with W2 in the collector */
     ls_sys_futex_wake((const void *)&ls_ledger.wake_word, 1);
@@ -73,11 +73,11 @@ static void notify(struct ls_live_handle handle)
          * sweep sees the state the slot has now. Otherwise it could miss the slot and take the wish
          * with it. */
         if (ls_exchange_acquire_release(&ls_ledger.sweep_wanted, 1) == 0)
-            wake_collector();
+            ls_ledger_wake_collector();
         return;
     }
     if (LS_UNLIKELY(ls_ring_waiting(&ls_ledger.ring) == ls_ledger.wake_level))
-        wake_collector();
+        ls_ledger_wake_collector();
 }
 
 uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t size, double weight,
@@ -358,13 +358,16 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
         settle_resource((enum ls_resource)resource, stacks_known, is_dispatch);
 }
 
+struct ls_site *ls_ledger_site_of(enum ls_resource resource, uint32_t stack)
+{
+    struct ls_site **sites = ls_ledger.stack_sites[resource];
+
+    return sites == NULL ? NULL : sites[counted_under(resource, stack)];
+}
+
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot)
 {
-    struct ls_site **sites = ls_ledger.stack_sites[slot->resource];
-
-    if (sites == NULL)
-        return NULL;
-    return sites[counted_under((enum ls_resource)slot->resource, slot->stack)];
+    return ls_ledger_site_of((enum ls_resource)slot->resource, slot->stack);
 }
 
 void ls_ledger_after_fork(void)

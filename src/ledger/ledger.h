@@ -66,6 +66,8 @@ uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t s
                            uint64_t now_ns);
 /* Before the real release. */
 void ls_ledger_release(uint32_t slot);
+/* There is more to do than should wait for the next interval. */
+void ls_ledger_wake_collector(void);
 
 /* --- the collector --- */
 
@@ -83,7 +85,8 @@ typedef bool ls_ledger_is_dispatch(const struct ls_module *module, uintptr_t pc)
 void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dispatch);
 /* Index of the innermost frame that no module owns; the depth when there is none. */
 uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
-/* The site of a live slot; NULL before it has been settled. */
+/* The site of a stack, and of a live slot; NULL before it has been settled. */
+struct ls_site *ls_ledger_site_of(enum ls_resource resource, uint32_t stack);
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 
 void ls_ledger_after_fork(void);

@@ -100,4 +100,5 @@ void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part)
     sum->live_count += part->live_count;
     sum->live_bytes += part->live_bytes;
     sum->variance_bytes += part->variance_bytes;
+    sum->reserved_bytes += part->reserved_bytes;
 }

@@ -23,6 +23,7 @@ struct ls_tally {
     double live_count;
     double live_bytes;
     double variance_bytes; /* of live_bytes, from sampling */
+    double reserved_bytes; /* mappings: PROT_NONE, not in live_bytes */
 };
 
 /* A frame that comes with its names, as V8 gives them. Strings live as long as the process. */

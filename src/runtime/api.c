@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
+#include "capture/mappings.h"
 #include "capture/resource.h"
 #include "ledger/ledger.h"
 #include "runtime/runtime.h"
@@ -29,6 +30,8 @@ LEAKSHIM_API int leakshim_stop(void)
         return -ENOTSUP;
     ls_heap_set_mode(LS_HEAP_WAITING);
     ls_resource_set_tracked(0);
+    if (ls_mappings_active())
+        ls_mappings_set_mode(LS_MAPPINGS_STOPPED);
     return 0;
 }
 

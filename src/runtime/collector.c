@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "capture/exact.h"
+#include "capture/mappings.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/reconcile.h"
@@ -199,6 +200,7 @@ static int summarise(bool final)
     take_lock();
     ls_ledger_drain();
     ls_exact_settle();
+    ls_mappings_settle(stacks_known, ls_mapping_class_of);
     ls_ledger_settle_sites(stacks_known, ls_names_is_dispatch);
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
@@ -267,9 +269,10 @@ static void do_what_is_due(void)
         if (next_summary_ns < now_ns)
             next_summary_ns = now_ns + ls_runtime.options.interval_ns;
     } else if (ls_ring_waiting(&ls_ledger.ring) >= ls_ledger.wake_level ||
-               ls_load_relaxed(&ls_ledger.sweep_wanted)) {
+               ls_load_relaxed(&ls_ledger.sweep_wanted) || ls_mappings_want_drain()) {
         take_lock();
         ls_ledger_drain();
+        ls_mappings_drain();
         ls_collector_unlock();
     }
 }

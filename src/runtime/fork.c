@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "capture/heap.h"
 #include "capture/loop_clock.h"
+#include "capture/mappings.h"
 #include "capture/resource.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
@@ -49,6 +50,7 @@ static void give_up_in_child(void)
 {
     ls_heap_set_mode(LS_HEAP_OFF);
     ls_resource_set_tracked(0);
+    ls_mappings_set_mode(LS_MAPPINGS_OFF);
     ls_loop_clock_stop();
     ls_hot.countdown = LS_COUNTDOWN_NEVER;
     ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
@@ -82,6 +84,7 @@ static void in_child(void)
         give_up_in_child();
         return;
     }
+    ls_mappings_after_fork();
     ls_judge_after_fork();
     ls_names_after_fork();
     ls_v8_after_fork();

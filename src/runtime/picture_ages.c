@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "capture/mappings.h"
 #include "ledger/ledger.h"
 #include "system/clock.h"
 
@@ -42,22 +43,30 @@ static double middle_of(unsigned class)
     return (low + high) / 2 * 1e-3;
 }
 
-static void count_age(void *context, uint32_t index, struct ls_live_slot *slot)
+static void count_age(const struct ages *ages, const struct ls_site *site, uint64_t acquired_ns,
+                      float weight)
 {
-    struct ages *ages = context;
-    const struct ls_site *site = ls_ledger_slot_site(slot);
     struct age_counts *counts;
     uint64_t age_ns;
-    float weight;
 
-    (void)index;
     if (site == NULL || site->listed == 0)
         return;
     counts = &ages->counts[site->listed - 1];
-    age_ns = ages->now_ns > slot->acquired_ns ? ages->now_ns - slot->acquired_ns : 0;
-    weight = slot->weight > 0 ? (float)slot->weight : 1.0f;
+    age_ns = ages->now_ns > acquired_ns ? ages->now_ns - acquired_ns : 0;
     counts->weights[class_of(age_ns / 1000000)] += weight;
     counts->total += weight;
+}
+
+static void count_slot(void *context, uint32_t index, struct ls_live_slot *slot)
+{
+    (void)index;
+    count_age(context, ls_ledger_slot_site(slot), slot->acquired_ns,
+              slot->weight > 0 ? (float)slot->weight : 1.0f);
+}
+
+static void count_mapping(void *context, uint32_t stack, uint64_t acquired_ns)
+{
+    count_age(context, ls_ledger_site_of(LS_RESOURCE_MAP, stack), acquired_ns, 1.0f);
 }
 
 static double median_of(const struct age_counts *counts)
@@ -94,7 +103,8 @@ int ls_picture_ages(struct ls_arena *arena, const struct ls_site *const *sites,
     if (ages.counts == NULL)
         return -ENOMEM;
     list(&ls_ledger.sites, sites, count, true);
-    ls_live_set_sweep(&ls_ledger.live, count_age, &ages);
+    ls_live_set_sweep(&ls_ledger.live, count_slot, &ages);
+    ls_mappings_for_each(count_mapping, &ages);
     list(&ls_ledger.sites, sites, count, false);
     for (size_t i = 0; i < count; i++)
         views[i].median_age_s = median_of(&ages.counts[i]);

@@ -8,6 +8,7 @@
  *   js_judge.c   evidence from readings made right after a major collection
  *   loops.c      event loops' figures of one interval
  *   picture.c    gathers a snapshot for the writers
+ *   mapping_class.c  whose a mapping is: the program's, V8's, an allocator's
  *   names.c      function names of native frames
  *   fork.c       what happens around fork
  *   last_thread.c  the end of a host whose main thread has ended before others
@@ -20,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "capture/mappings.h"
 #include "ledger/history.h"
 #include "ledger/site_table.h"
 #include "report/run_directory.h"
@@ -174,6 +176,12 @@ void ls_names_learn(uint32_t stacks_known);
 bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */
 void ls_names_after_fork(void);
+
+/* --- mapping_class.c --- */
+/* Finds V8's functions, where there are any. From the constructor. */
+void ls_mapping_class_start(void);
+/* Whose a mapping is that was made at this stack; it looks at modules, so under the lock. */
+enum ls_mapping_class ls_mapping_class_of(const struct ls_stack *stack);
 
 /* --- fork.c --- */
 int ls_fork_start(void);

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "capture/address_map.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
 #include "capture/loop_clock.h"
+#include "capture/mappings.h"
 #include "capture/resource.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
@@ -21,6 +23,7 @@
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/reconcile.h"
+#include "system/allocator_code.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
@@ -121,19 +124,30 @@ static struct ls_ledger_limits ledger_limits(void)
 static void note_untracked_kinds(void)
 {
     const uint32_t everything = (1u << LS_RESOURCE_COUNT) - 1;
-    const uint32_t seen = 1u << LS_RESOURCE_HEAP | 1u << LS_RESOURCE_JS | 1u << LS_RESOURCE_SOCKET |
-                          1u << LS_RESOURCE_FILE;
+    const uint32_t unseen = 1u << LS_RESOURCE_THREAD | 1u << LS_RESOURCE_CUSTOM;
 
-    if (ls_runtime.options.track != everything && (ls_runtime.options.track & ~seen) != 0)
-        ls_warn(
-            "option track: only heap, js, socket and file are tracked by this version; the other "
-            "kinds named are not");
+    if (ls_runtime.options.track != everything && (ls_runtime.options.track & unseen) != 0)
+        ls_warn("option track: all but thread and custom is tracked by this version; these change "
+                "nothing");
+}
+
+/* The kernel allows a process 65,530 by default; joined ones count once there. */
+static size_t ranges_max(void)
+{
+    const size_t usual = 131072;
+    size_t affordable = memory_cap() / 8 / sizeof(struct ls_address_range);
+
+    return affordable < usual ? affordable : usual;
 }
 
 /* What a summary can do without: said once, and the run goes on. */
 static void start_optional_parts(void)
 {
     note_untracked_kinds();
+    ls_allocator_code_find();
+    if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_MAP) &&
+        ls_mappings_start(ranges_max()) != 0)
+        ls_note("no memory is left to follow mappings; they are not tracked");
     if (ls_unwind_start(ls_runtime.options.depth) != 0) {
         ls_warn("libunwind.so.8 is missing or unusable: heap growth is seen, but not where");
         ls_runtime.degraded = true;
@@ -141,6 +155,11 @@ static void start_optional_parts(void)
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) &&
         ls_v8_start(ls_runtime.options.js_sample_bytes))
         ls_hook_targets.safe_point = ls_v8_safe_point;
+    /* A lookup that finds nothing leaves its mark for the host's dlerror: none where there is no
+     * V8. */
+    if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) ||
+        ls_v8_current_state() != LS_V8_ABSENT)
+        ls_mapping_class_start();
     if (!ls_heap_sees_malloc()) {
         ls_note(
             "malloc is not ours here: the program, or a library loaded before this one, has its "
@@ -271,6 +290,8 @@ int ls_runtime_activate(void)
     ls_resource_adopt_process();
     ls_resource_set_tracked(ls_runtime.options.track);
     ls_reconcile_start();
+    if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_MAP))
+        ls_mappings_set_mode(LS_MAPPINGS_TRACKED);
     ls_loop_clock_start();
     return 0;
 }

@@ -172,7 +172,37 @@ static long resolving_syscall(long number, long a, long b, long c, long d, long 
     return ls_real.syscall_by_number(number, a, b, c, d, e, f);
 }
 
+/* An allocator in front of us may map memory while dlsym finds these functions. */
+static long result_of(long result)
+{
+    if (result >= -4095 && result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return result;
+}
+
+static void *early_mmap(void *address, size_t length, int protection, int flags, int fd,
+                        off_t offset)
+{
+    return (void *)result_of(
+        (long)(uintptr_t)ls_sys_mmap(address, length, protection, flags, fd, offset));
+}
+
+static int early_munmap(void *address, size_t length)
+{
+    return (int)result_of(ls_sys_munmap(address, length));
+}
+
+static int early_mprotect(void *address, size_t length, int protection)
+{
+    return (int)result_of(ls_sys_mprotect(address, length, protection));
+}
+
 struct ls_real_functions ls_real = {
+    .mmap = early_mmap,
+    .munmap = early_munmap,
+    .mprotect = early_mprotect,
     .syscall_by_number = resolving_syscall,
     .malloc = resolving_malloc,
     .calloc = resolving_calloc,
@@ -214,6 +244,13 @@ static void missing_closefrom(int first)
     ls_sys_call6(SYS_close_range, first, ~0u, 0, 0, 0, 0);
 }
 
+static int missing_pkey_mprotect(void *address, size_t length, int protection, int key)
+{
+    (void)address, (void)length, (void)protection, (void)key;
+    errno = ENOSYS;
+    return -1;
+}
+
 #define FIND_IN(table, entry, name)                                                                \
     do {                                                                                           \
         void *found = dlsym(RTLD_NEXT, (name));                                                    \
@@ -221,6 +258,20 @@ static void missing_closefrom(int first)
             memcpy(&(table)->entry, &found, sizeof(found));                                        \
     } while (0)
 #define FIND(entry, name) FIND_IN(&table, entry, name)
+
+static void find_mapping_functions(struct ls_real_functions *table)
+{
+    table->pkey_mprotect = missing_pkey_mprotect;
+    FIND_IN(table, mmap, "mmap");
+    FIND_IN(table, munmap, "munmap");
+    FIND_IN(table, mremap, "mremap");
+    FIND_IN(table, mprotect, "mprotect");
+    FIND_IN(table, pkey_mprotect, "pkey_mprotect");
+    FIND_IN(table, brk, "brk");
+    FIND_IN(table, sbrk, "sbrk");
+    FIND_IN(table, shmat, "shmat");
+    FIND_IN(table, shmdt, "shmdt");
+}
 
 static void find_descriptor_functions(struct ls_real_functions *table)
 {
@@ -322,6 +373,7 @@ void ls_real_resolve(void)
     FIND(epoll_pwait, "epoll_pwait");
     FIND(epoll_pwait2, "epoll_pwait2");
     find_descriptor_functions(&table);
+    find_mapping_functions(&table);
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;
         next_free = table.free;

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -35,6 +36,17 @@ struct ls_real_functions {
     void *(*valloc)(size_t);
     void *(*pvalloc)(size_t);
     size_t (*malloc_usable_size)(void *);
+
+    /* Until the table is there the first, second and fourth are the system calls themselves. */
+    void *(*mmap)(void *, size_t, int, int, int, off_t);
+    int (*munmap)(void *, size_t);
+    void *(*mremap)(void *, size_t, size_t, int, ...);
+    int (*mprotect)(void *, size_t, int);
+    int (*pkey_mprotect)(void *, size_t, int, int); /* ENOSYS before 2.27 */
+    int (*brk)(void *);
+    void *(*sbrk)(intptr_t);
+    void *(*shmat)(int, const void *, int);
+    int (*shmdt)(const void *);
 
     void (*exit_now)(int); /* _exit */
     int (*execve)(const char *, char *const[], char *const[]);

@@ -134,6 +134,8 @@ MEMORY = [
     Case("many_stacks", ("50000", "2", "0")),
     Case("many_stacks", ("50000", "2", "0"), options="memory=4M",
          label="many stacks and little memory"),
+    Case("map_truth", ("1", "3000")),
+    Case("map_truth", ("4", "3000")),
     Case("fibers"),
     Case("no_unwind"),
     Case("stripped_frames"),

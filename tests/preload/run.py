@@ -25,6 +25,7 @@ import contents
 import descriptors
 import harness
 import loops
+import mappings
 
 
 class Bench:
@@ -217,7 +218,7 @@ def all_jobs(bench, arguments):
                          lambda c=case, s=set_name: judge_harm(bench, c, s, arguments.keep)))
     if not arguments.set:
         for name, check in {**contents.CONTENTS, **descriptors.CONTENTS,
-                            **loops.CONTENTS}.items():
+                            **loops.CONTENTS, **mappings.CONTENTS}.items():
             jobs.append((name, lambda c=check: judge_contents(bench, c, arguments.keep)))
     return [job for job in jobs if re.search(arguments.only, job[0])]
 

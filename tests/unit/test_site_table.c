@@ -126,13 +126,14 @@ static void a_start_without_memory_fails(void **state)
 
 static void tallies_add_up(void **state)
 {
-    struct ls_tally sum = {1, 2, 3, 4, 5, 6};
-    const struct ls_tally part = {10, 20, 30, 40, 50, 60};
+    struct ls_tally sum = {1, 2, 3, 4, 5, 6, 7};
+    const struct ls_tally part = {10, 20, 30, 40, 50, 60, 70};
 
     (void)state;
     ls_tally_add(&sum, &part);
     assert_true(sum.acquired_count == 11 && sum.acquired_bytes == 22 && sum.released_count == 33);
-    assert_true(sum.live_count == 44 && sum.live_bytes == 55 && sum.variance_bytes == 66);
+    assert_true(sum.live_count == 44 && sum.live_bytes == 55 && sum.variance_bytes == 66 &&
+                sum.reserved_bytes == 77);
 }
 
 int main(void)
