@@ -21,10 +21,12 @@ enum ls_resource {
 /* "heap", "map", "js", ... in the order of the enumeration. */
 extern const char *const ls_resource_names[LS_RESOURCE_COUNT];
 
-/* Descriptors have no size: their number is what is judged, ordered by and told. */
+/* Descriptors have no size, and a thread's stack is mostly untouched: their number is what is
+ * judged, ordered by and told. */
 static inline bool ls_resource_is_counted(enum ls_resource resource)
 {
-    return resource == LS_RESOURCE_SOCKET || resource == LS_RESOURCE_FILE;
+    return resource == LS_RESOURCE_SOCKET || resource == LS_RESOURCE_FILE ||
+           resource == LS_RESOURCE_THREAD;
 }
 
 enum ls_verdict {

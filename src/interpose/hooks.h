@@ -22,6 +22,8 @@
  *              mkostemps mkostemps64
  *   stream.c   fopen fopen64 freopen freopen64 fclose popen pclose tmpfile tmpfile64 opendir
  * closedir
+ *   thread.c   pthread_create pthread_join pthread_tryjoin_np pthread_timedjoin_np
+ *              pthread_clockjoin_np pthread_detach pthread_cancel thrd_create thrd_join thrd_detach
  *
  * Left alone, and why:
  *   operator new and delete   reach malloc by themselves; taking over some forms breaks programs

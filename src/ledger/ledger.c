@@ -265,15 +265,13 @@ static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack
     uint32_t first_jit = ls_ledger_first_jit_frame(stack);
     uint32_t end = identifying_frames(stack, first_jit, is_dispatch);
     uint64_t last = 0;
-    bool inside = false;
 
     for (uint32_t i = 0; i < end; i++) {
         const struct ls_module *module = module_of(stack, i);
         uint64_t frame = ls_hash_add(module->identity, stack->pcs[i] - module->bias);
 
-        if (module->is_own && !inside)
+        if (module->is_own) /* threads may begin in one */
             continue;
-        inside = true;
         if (frame != last)
             hash = ls_hash_add(hash, frame);
         last = frame;

@@ -172,6 +172,11 @@ struct ls_live_slot *ls_live_set_find(struct ls_live_set *set, struct ls_live_ha
     return slot;
 }
 
+struct ls_live_slot *ls_live_set_at(struct ls_live_set *set, uint32_t index)
+{
+    return slot_at(set, index);
+}
+
 enum ls_live_state ls_live_slot_state(const struct ls_live_slot *slot)
 {
     return (enum ls_live_state)state_of(ls_load_acquire(&slot->word)); /* L6 */

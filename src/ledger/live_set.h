@@ -68,6 +68,8 @@ struct ls_live_handle ls_live_set_acquire(struct ls_live_set *set, enum ls_resou
 bool ls_live_set_release(struct ls_live_set *set, uint32_t slot, struct ls_live_handle *handle);
 /* Collector: the slot if `handle` still names its tenant, else NULL. */
 struct ls_live_slot *ls_live_set_find(struct ls_live_set *set, struct ls_live_handle handle);
+/* Collector: the slot of that number, whoever has it; NULL for none. */
+struct ls_live_slot *ls_live_set_at(struct ls_live_set *set, uint32_t slot);
 enum ls_live_state ls_live_slot_state(const struct ls_live_slot *slot);
 /* Collector: gives a released slot back. */
 void ls_live_set_reclaim(struct ls_live_set *set, uint32_t slot);

@@ -141,6 +141,25 @@ static void write_series(struct ls_emitter *emitter, const struct ls_snapshot_si
     ls_emitter_array_end(emitter);
 }
 
+static void write_threads(struct ls_emitter *emitter, const struct ls_snapshot_threads *threads)
+{
+    ls_emitter_object_begin(emitter, "threads");
+    ls_emitter_json_unsigned(emitter, "running", threads->running);
+    ls_emitter_json_unsigned(emitter, "finished", threads->finished);
+    ls_emitter_json_unsigned(emitter, "detached", threads->detached);
+    ls_emitter_json_unsigned(emitter, "cancelled", threads->cancelled);
+    ls_emitter_json_number(emitter, "stack_bytes", threads->stack_bytes, WHOLE);
+    ls_emitter_array_begin(emitter, "names");
+    for (size_t i = 0; i < threads->name_count; i++) {
+        ls_emitter_object_begin(emitter, NULL);
+        ls_emitter_json_string(emitter, "name", threads->names[i].name);
+        ls_emitter_json_unsigned(emitter, "count", threads->names[i].count);
+        ls_emitter_object_end(emitter);
+    }
+    ls_emitter_array_end(emitter);
+    ls_emitter_object_end(emitter);
+}
+
 static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site *site)
 {
     ls_emitter_object_begin(emitter, NULL);
@@ -167,6 +186,8 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     for (size_t i = 0; i < site->frame_count; i++)
         write_frame(emitter, &site->frames[i]);
     ls_emitter_array_end(emitter);
+    if (site->threads != NULL)
+        write_threads(emitter, site->threads);
     write_series(emitter, site);
     ls_emitter_object_end(emitter);
 }

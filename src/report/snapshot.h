@@ -44,6 +44,24 @@ struct ls_snapshot_point {
     double live_count;
 };
 
+#define LS_SNAPSHOT_THREAD_NAMES 3
+
+struct ls_snapshot_thread_name {
+    char name[17];
+    unsigned count;
+};
+
+/* Of the live threads of a site. */
+struct ls_snapshot_threads {
+    unsigned running;
+    unsigned finished; /* and not joined: the stack is kept */
+    unsigned detached;
+    unsigned cancelled;
+    double stack_bytes; /* of addresses; what is touched of them is resident */
+    struct ls_snapshot_thread_name names[LS_SNAPSHOT_THREAD_NAMES]; /* the most frequent */
+    size_t name_count;
+};
+
 struct ls_snapshot_site {
     uint64_t id;
     enum ls_resource resource;
@@ -69,6 +87,7 @@ struct ls_snapshot_site {
     size_t named_frame; /* index in frames of the frame `function` names */
     const struct ls_snapshot_point *points;
     size_t point_count;
+    const struct ls_snapshot_threads *threads; /* NULL but for thread */
 };
 
 struct ls_snapshot_module {

@@ -24,6 +24,7 @@
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
+#include "system/real.h"
 #include "system/syscall.h"
 #include "v8/tracker.h"
 
@@ -313,7 +314,7 @@ static int start_thread(void)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    status = pthread_create(&thread, NULL, collect, NULL);
+    status = LS_REAL(pthread_create)(&thread, NULL, collect, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -status;
 }

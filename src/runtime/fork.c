@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "capture/heap.h"
+#include "capture/host_threads.h"
 #include "capture/loop_clock.h"
 #include "capture/mappings.h"
 #include "capture/resource.h"
@@ -77,6 +78,7 @@ static void in_child(void)
     *ls_runtime.fork_marker = 1;
     ls_resource_adopt_process();
     ls_ledger_after_fork();
+    ls_host_threads_after_fork();
     if (!captures_rest)
         ls_unwind_disable();
     ls_collector_after_fork();

@@ -13,6 +13,7 @@
 #include "runtime/notes.h"
 #include "system/clock.h"
 #include "system/process.h"
+#include "system/real.h"
 #include "system/syscall.h"
 
 #define POLL_NS      (50 * UINT64_C(1000000))
@@ -44,7 +45,7 @@ void ls_last_thread_watch(void)
     /* The destructor that brings us here runs again when others allocate after it. */
     if (ls_exchange_relaxed(&watched, 1) != 0)
         return;
-    if (pthread_create(&thread, NULL, watch, NULL) == 0)
+    if (LS_REAL(pthread_create)(&thread, NULL, watch, NULL) == 0)
         pthread_detach(thread);
     else
         ls_note("main has ended and the end of the other threads cannot be watched");

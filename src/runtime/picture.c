@@ -15,6 +15,7 @@
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
 #include "runtime/picture_order.h"
+#include "runtime/picture_threads.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "v8/tracker.h"
@@ -204,6 +205,7 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
         return -ENOMEM;
     for (size_t i = 0; i < listed; i++)
         copy_site(arena, order[i], &views[i]);
+    ls_picture_threads(arena, order, views, listed);
     snapshot->sites = views;
     snapshot->site_count = listed;
     return ls_picture_ages(arena, order, views, listed, now_ns);

@@ -14,6 +14,7 @@
 #include "capture/address_map.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
+#include "capture/host_threads.h"
 #include "capture/loop_clock.h"
 #include "capture/mappings.h"
 #include "capture/resource.h"
@@ -124,11 +125,10 @@ static struct ls_ledger_limits ledger_limits(void)
 static void note_untracked_kinds(void)
 {
     const uint32_t everything = (1u << LS_RESOURCE_COUNT) - 1;
-    const uint32_t unseen = 1u << LS_RESOURCE_THREAD | 1u << LS_RESOURCE_CUSTOM;
+    const uint32_t unseen = 1u << LS_RESOURCE_CUSTOM;
 
     if (ls_runtime.options.track != everything && (ls_runtime.options.track & unseen) != 0)
-        ls_warn("option track: all but thread and custom is tracked by this version; these change "
-                "nothing");
+        ls_warn("option track: all but custom is tracked by this version; that changes nothing");
 }
 
 /* The kernel allows a process 65,530 by default; joined ones count once there. */
@@ -148,6 +148,8 @@ static void start_optional_parts(void)
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_MAP) &&
         ls_mappings_start(ranges_max()) != 0)
         ls_note("no memory is left to follow mappings; they are not tracked");
+    if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_THREAD) && ls_host_threads_start() != 0)
+        ls_note("no memory is left to follow threads; they are not tracked");
     if (ls_unwind_start(ls_runtime.options.depth) != 0) {
         ls_warn("libunwind.so.8 is missing or unusable: heap growth is seen, but not where");
         ls_runtime.degraded = true;

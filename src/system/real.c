@@ -251,6 +251,13 @@ static int missing_pkey_mprotect(void *address, size_t length, int protection, i
     return -1;
 }
 
+static int missing_pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
+                                        const struct timespec *until)
+{
+    (void)thread, (void)result, (void)clock, (void)until;
+    return ENOSYS;
+}
+
 #define FIND_IN(table, entry, name)                                                                \
     do {                                                                                           \
         void *found = dlsym(RTLD_NEXT, (name));                                                    \
@@ -271,6 +278,21 @@ static void find_mapping_functions(struct ls_real_functions *table)
     FIND_IN(table, sbrk, "sbrk");
     FIND_IN(table, shmat, "shmat");
     FIND_IN(table, shmdt, "shmdt");
+}
+
+static void find_thread_functions(struct ls_real_functions *table)
+{
+    table->pthread_clockjoin_np = missing_pthread_clockjoin_np;
+    FIND_IN(table, pthread_create, "pthread_create");
+    FIND_IN(table, pthread_join, "pthread_join");
+    FIND_IN(table, pthread_tryjoin_np, "pthread_tryjoin_np");
+    FIND_IN(table, pthread_timedjoin_np, "pthread_timedjoin_np");
+    FIND_IN(table, pthread_clockjoin_np, "pthread_clockjoin_np");
+    FIND_IN(table, pthread_detach, "pthread_detach");
+    FIND_IN(table, pthread_cancel, "pthread_cancel");
+    FIND_IN(table, thrd_create, "thrd_create");
+    FIND_IN(table, thrd_join, "thrd_join");
+    FIND_IN(table, thrd_detach, "thrd_detach");
 }
 
 static void find_descriptor_functions(struct ls_real_functions *table)
@@ -374,6 +396,7 @@ void ls_real_resolve(void)
     FIND(epoll_pwait2, "epoll_pwait2");
     find_descriptor_functions(&table);
     find_mapping_functions(&table);
+    find_thread_functions(&table);
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;
         next_free = table.free;

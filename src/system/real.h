@@ -11,6 +11,7 @@
 #define LS_SYSTEM_REAL_H
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <threads.h>
 #include <time.h>
 
 struct ls_real_functions {
@@ -47,6 +49,18 @@ struct ls_real_functions {
     void *(*sbrk)(intptr_t);
     void *(*shmat)(int, const void *, int);
     int (*shmdt)(const void *);
+
+    int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    int (*pthread_join)(pthread_t, void **);
+    int (*pthread_tryjoin_np)(pthread_t, void **);
+    int (*pthread_timedjoin_np)(pthread_t, void **, const struct timespec *);
+    int (*pthread_clockjoin_np)(pthread_t, void **, clockid_t,
+                                const struct timespec *); /* ENOSYS before 2.31 */
+    int (*pthread_detach)(pthread_t);
+    int (*pthread_cancel)(pthread_t);
+    int (*thrd_create)(thrd_t *, thrd_start_t, void *);
+    int (*thrd_join)(thrd_t, int *);
+    int (*thrd_detach)(thrd_t);
 
     void (*exit_now)(int); /* _exit */
     int (*execve)(const char *, char *const[], char *const[]);

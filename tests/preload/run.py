@@ -26,6 +26,7 @@ import descriptors
 import harness
 import loops
 import mappings
+import threads
 
 
 class Bench:
@@ -218,7 +219,7 @@ def all_jobs(bench, arguments):
                          lambda c=case, s=set_name: judge_harm(bench, c, s, arguments.keep)))
     if not arguments.set:
         for name, check in {**contents.CONTENTS, **descriptors.CONTENTS,
-                            **loops.CONTENTS, **mappings.CONTENTS}.items():
+                            **loops.CONTENTS, **mappings.CONTENTS, **threads.CONTENTS}.items():
             jobs.append((name, lambda c=check: judge_contents(bench, c, arguments.keep)))
     return [job for job in jobs if re.search(arguments.only, job[0])]
 
