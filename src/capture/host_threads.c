@@ -59,27 +59,35 @@ int ls_host_threads_start(void)
     return 0;
 }
 
+static bool claim(uint32_t number)
+{
+    uint32_t expected = 0;
+
+    if (ls_load_relaxed(&records[number].state) != 0 ||
+        !ls_compare_exchange_acquire_release(&records[number].state, &expected, USED))
+        return false;
+    /* Y1 pairs with Y2: what the last owner did is done */
+    records[number].number = number;
+    ls_store_relaxed(&handles[number], 0);
+    return true;
+}
+
 static struct record *take_record(void)
 {
     uint32_t used = ls_load_relaxed(&numbers_used);
 
     for (uint32_t i = 1; i < used; i++) {
-        uint32_t expected = 0;
-
-        if (ls_load_relaxed(&records[i].state) == 0 &&
-            ls_compare_exchange_acquire_release(&records[i].state, &expected, USED)) {
-            records[i].number = i; /* Y1 pairs with Y2: what the last owner did is done */
-            ls_store_relaxed(&handles[i], 0);
+        if (claim(i))
             return &records[i];
-        }
     }
-    do {
+    /* A number just made may be claimed by another thread that goes through them. */
+    for (;;) {
         if (used == LS_HOST_THREADS_MAX)
             return NULL;
-    } while (!ls_compare_exchange_relaxed(&numbers_used, &used, used + 1));
-    records[used].number = used;
-    ls_store_relaxed(&records[used].state, USED);
-    return &records[used];
+        if (ls_compare_exchange_relaxed(&numbers_used, &used, used + 1) && claim(used))
+            return &records[used];
+        used = ls_load_relaxed(&numbers_used);
+    }
 }
 
 static void give_back(struct record *record)
@@ -111,20 +119,35 @@ static void add_state(struct record *record, uint32_t added)
         give_back(record);
 }
 
-static uint64_t stack_bytes_of(const pthread_attr_t *attributes)
+uint64_t ls_host_thread_usual_stack_bytes(void)
 {
     pthread_attr_t usual;
     size_t bytes = 0;
 
-    if (attributes != NULL) {
-        pthread_attr_getstacksize(attributes, &bytes);
-        return bytes;
-    }
     if (pthread_attr_init(&usual) == 0) {
         pthread_attr_getstacksize(&usual, &bytes);
         pthread_attr_destroy(&usual);
     }
     return bytes;
+}
+
+static uint64_t stack_bytes_of(const pthread_attr_t *attributes)
+{
+    size_t bytes = 0;
+
+    if (attributes == NULL)
+        return ls_host_thread_usual_stack_bytes();
+    pthread_attr_getstacksize(attributes, &bytes);
+    return bytes;
+}
+
+/* The handle is the address of libc's own record, of some 2,300 bytes, at the top of the stack. */
+uintptr_t ls_host_thread_stack_end(pthread_t handle)
+{
+    const uintptr_t record_bytes = 2304;
+    const uintptr_t page_bytes = 4096;
+
+    return ((uintptr_t)handle + record_bytes + page_bytes - 1) & -page_bytes;
 }
 
 ls_host_thread ls_host_thread_prepare(const pthread_attr_t *attributes, void (*start)(void),
@@ -294,6 +317,7 @@ void ls_host_threads_for_each(ls_host_threads_visit *visit, void *context)
             .last_name = records[i].name,
             .stack_bytes = ls_load_relaxed(&records[i].stack_bytes),
             .stack_address = ls_load_relaxed(&records[i].stack_address),
+            .stack_end = ls_host_thread_stack_end(ls_load_relaxed(&handles[i])),
         };
 
         if ((state & USED) != 0 && (state & GONE) == 0)

@@ -59,9 +59,15 @@ struct ls_host_thread_view {
     const char *last_name; /* of a finished one */
     uint64_t stack_bytes;
     uintptr_t stack_address; /* inside of its stack; 0 before it runs */
+    uintptr_t stack_end;     /* where libc made the stack; else nothing of it lies below */
 };
 typedef void ls_host_threads_visit(void *context, const struct ls_host_thread_view *thread);
 void ls_host_threads_for_each(ls_host_threads_visit *visit, void *context);
+
+/* The end of a stack that libc made. */
+uintptr_t ls_host_thread_stack_end(pthread_t handle);
+/* Of a thread made without attributes. */
+uint64_t ls_host_thread_usual_stack_bytes(void);
 
 /* On the thread that forked, in the child. */
 void ls_host_threads_after_fork(void);

@@ -1,27 +1,12 @@
 #include "capture/mappings.h"
 
-#include <errno.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
 #include "base/atomic.h"
-#include "base/hash.h"
 #include "capture/address_map.h"
-#include "capture/callsite.h"
+#include "capture/mapping_events.h"
 #include "capture/mapping_owners.h"
-#include "capture/mapping_queue.h"
-#include "capture/thread.h"
 #include "ledger/ledger.h"
-#include "system/allocator_code.h"
-#include "system/clock.h"
 #include "system/maps.h"
-#include "system/memory.h"
-#include "system/syscall.h"
 
-#define QUEUE_EVENTS 16384
-#define PAGE_BYTES   UINT64_C(4096)
-/* A thread that finds the queue full lets others run so often, the collector perhaps among them. */
-#define YIELDS_MAX 100
 /* Pieces of releases under way that can be brought back. */
 #define PENDING_MAX 1024
 
@@ -34,164 +19,19 @@ struct pending {
     bool last; /* the mapping had no other piece */
 };
 
-static struct ls_mapping_queue queue;
 static struct ls_address_map map;
 static struct pending pending[PENDING_MAX];
 static uint32_t next_pending;
 static uint64_t applying; /* number of the release being applied */
-static _Atomic int mode;
-/* Relaxed: raised by whoever lost an event; the collector looks again and again. */
-static _Atomic int events_lost;
 
 int ls_mappings_start(size_t ranges_max)
 {
-    size_t bytes = QUEUE_EVENTS * sizeof(struct ls_mapping_cell);
-    struct ls_mapping_cell *cells = ls_memory_own_map(bytes, bytes);
     int status = ls_mapping_owners_start();
 
-    if (cells == NULL)
-        return -ENOMEM;
-    ls_mapping_queue_init(&queue, cells, QUEUE_EVENTS);
     if (status == 0)
         status = ls_address_map_init(&map, ranges_max);
-    return status;
+    return status == 0 ? ls_mapping_events_start() : status;
 }
-
-void ls_mappings_set_mode(enum ls_mappings_mode wanted)
-{
-    if (queue.cells != NULL)
-        ls_store_release(&mode, (int)wanted); /* N5 pairs with N6 */
-}
-
-bool ls_mappings_active(void)
-{
-    return ls_load_acquire(&mode) != LS_MAPPINGS_OFF; /* N6 pairs with N5 */
-}
-
-/* --- producers --- */
-
-static uint64_t push(const struct ls_mapping_event *event)
-{
-    uint64_t number = ls_mapping_queue_push(&queue, event);
-
-    for (int i = 0; LS_UNLIKELY(number == 0) && i < YIELDS_MAX; i++) {
-        ls_sys_call6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-        number = ls_mapping_queue_push(&queue, event);
-    }
-    if (LS_UNLIKELY(number == 0)) {
-        ls_store_relaxed(&events_lost, 1);
-        return 0;
-    }
-    if (LS_UNLIKELY(ls_mapping_queue_waiting(&queue) == QUEUE_EVENTS / 2))
-        ls_ledger_wake_collector();
-    return number;
-}
-
-static uintptr_t end_of(const void *address, size_t length)
-{
-    return (uintptr_t)address + ((length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
-}
-
-/* What the kernel refuses has no effect: nothing to record and nothing to bring back. */
-static bool is_range(const void *address, size_t length)
-{
-    return ((uintptr_t)address & (PAGE_BYTES - 1)) == 0 && length != 0 &&
-           end_of(address, length) > (uintptr_t)address;
-}
-
-ls_mapping_ticket ls_mappings_release(const void *address, size_t length)
-{
-    if (!ls_mappings_active() || !is_range(address, length))
-        return 0;
-    return push(&(struct ls_mapping_event){
-        .kind = LS_MAPPING_RELEASE, .start = (uintptr_t)address, .end = end_of(address, length)});
-}
-
-ls_mapping_ticket ls_mappings_detach(const void *address)
-{
-    if (!ls_mappings_active())
-        return 0;
-    return push(&(struct ls_mapping_event){.kind = LS_MAPPING_DETACH, .start = (uintptr_t)address});
-}
-
-void ls_mappings_restore(ls_mapping_ticket ticket)
-{
-    if (ticket != 0 &&
-        push(&(struct ls_mapping_event){.kind = LS_MAPPING_RESTORE, .released = ticket}) == 0)
-        ls_add_relaxed(&ls_ledger.lost_acquires, 1);
-}
-
-/* Inlined into the function that the hook calls; LS_STACK_UNKNOWN when there is none to be had. */
-LS_INLINE uint32_t stack_here(const void *record, const void *caller)
-{
-    struct ls_thread *thread;
-    uint32_t stack;
-
-    if (ls_load_relaxed(&mode) == LS_MAPPINGS_STOPPED)
-        return LS_STACK_UNKNOWN;
-    if (ls_allocator_code_has(caller))
-        return LS_MAPPING_STACK_ALLOCATOR;
-    thread = ls_thread_enter();
-    if (thread == NULL)
-        return LS_STACK_UNKNOWN;
-    stack = ls_callsite_stack(thread, record);
-    ls_thread_leave();
-    return stack;
-}
-
-static void put_in(struct ls_mapping_event *event, const void *address, size_t length)
-{
-    int saved_errno = errno;
-
-    event->start = (uintptr_t)address;
-    event->end = end_of(address, length);
-    event->now_ns = ls_clock_coarse_ns();
-    if (event->stack == LS_STACK_UNKNOWN && ls_thread_is_own_work())
-        return;
-    /* Without a stack the mapping is not tracked, but what it replaced is gone all the same. */
-    if ((push(event) == 0 || event->stack == LS_STACK_UNKNOWN) &&
-        ls_load_relaxed(&mode) == LS_MAPPINGS_TRACKED)
-        ls_add_relaxed(&ls_ledger.lost_acquires, 1);
-    errno = saved_errno;
-}
-
-void ls_mappings_acquire(const void *address, size_t length, int protection, const void *caller)
-{
-    struct ls_mapping_event event = {.kind = LS_MAPPING_ACQUIRE,
-                                     .reserved = protection == PROT_NONE};
-    int saved_errno = errno;
-
-    if (!ls_mappings_active() || !is_range(address, length))
-        return;
-    event.stack = stack_here(__builtin_frame_address(0), caller);
-    put_in(&event, address, length);
-    errno = saved_errno;
-}
-
-void ls_mappings_move(ls_mapping_ticket ticket, const void *address, size_t length,
-                      const void *caller)
-{
-    struct ls_mapping_event event = {.kind = LS_MAPPING_MOVE, .released = ticket};
-    int saved_errno = errno;
-
-    if (!ls_mappings_active() || !is_range(address, length))
-        return;
-    event.stack = stack_here(__builtin_frame_address(0), caller);
-    put_in(&event, address, length);
-    errno = saved_errno;
-}
-
-void ls_mappings_protect(const void *address, size_t length, int protection)
-{
-    if (!ls_mappings_active() || !is_range(address, length))
-        return;
-    push(&(struct ls_mapping_event){.kind = LS_MAPPING_PROTECT,
-                                    .start = (uintptr_t)address,
-                                    .end = end_of(address, length),
-                                    .reserved = protection == PROT_NONE});
-}
-
-/* --- the collector --- */
 
 static uint64_t length_of(const struct ls_address_range *range)
 {
@@ -349,11 +189,6 @@ static void apply(const struct ls_mapping_event *event, uint64_t number)
     }
 }
 
-bool ls_mappings_want_drain(void)
-{
-    return queue.cells != NULL && ls_mapping_queue_waiting(&queue) >= QUEUE_EVENTS / 2;
-}
-
 /* What the kernel has at a stretch of addresses, `mapped` or nothing. */
 static void compare(void *context, const struct ls_map_entry *entry)
 {
@@ -371,9 +206,49 @@ static void compare_with_kernel(void)
 {
     uintptr_t reached = 0;
 
-    ls_store_relaxed(&events_lost, 0);
     if (ls_maps_read(false, compare, &reached) == 0)
         remove_range(reached, UINTPTR_MAX);
+}
+
+struct agreement {
+    uint64_t found;   /* known, and mapped */
+    uint64_t differs; /* of that, on the other side */
+};
+
+static void look_up_entry(void *context, const struct ls_map_entry *entry)
+{
+    struct agreement *agreement = context;
+    uintptr_t at = entry->start;
+
+    while (at < entry->end) {
+        const struct ls_address_range *range = ls_address_map_at_or_after(&map, at);
+        uintptr_t start;
+        uintptr_t end;
+
+        if (range == NULL || range->start >= entry->end)
+            return;
+        start = range->start > at ? range->start : at;
+        end = range->end < entry->end ? range->end : entry->end;
+        agreement->found += end - start;
+        agreement->differs += range->reserved == entry->is_reserved ? 0 : end - start;
+        at = end;
+    }
+}
+
+double ls_mappings_disagreement(void)
+{
+    struct agreement agreement = {0};
+    uint64_t known = 0;
+
+    if (ls_mapping_events.cells == NULL || ls_maps_read(false, look_up_entry, &agreement) != 0)
+        return -1;
+    for (int class = 0; class < LS_MAPPING_CLASS_COUNT; class ++) {
+        struct ls_mapping_totals totals;
+
+        ls_mappings_totals((enum ls_mapping_class) class, &totals);
+        known += totals.committed_bytes + totals.reserved_bytes;
+    }
+    return (double)(known - agreement.found) + (double)agreement.differs;
 }
 
 void ls_mappings_drain(void)
@@ -382,19 +257,19 @@ void ls_mappings_drain(void)
     uint64_t left;
     uint64_t number;
 
-    if (queue.cells == NULL)
+    if (ls_mapping_events.cells == NULL)
         return;
     /* As many as were waiting at the start: producers cannot keep the collector here. */
-    left = ls_mapping_queue_waiting(&queue);
-    for (; left > 0 && (number = ls_mapping_queue_pop(&queue, &event)) != 0; left--)
+    left = ls_mapping_queue_waiting(&ls_mapping_events);
+    for (; left > 0 && (number = ls_mapping_queue_pop(&ls_mapping_events, &event)) != 0; left--)
         apply(&event, number);
-    if (LS_UNLIKELY(ls_load_relaxed(&events_lost)))
+    if (LS_UNLIKELY(ls_mapping_events_were_lost()))
         compare_with_kernel();
 }
 
 void ls_mappings_settle(uint32_t stacks_known, ls_mapping_classify *classify)
 {
-    if (queue.cells == NULL)
+    if (ls_mapping_events.cells == NULL)
         return;
     ls_mappings_drain();
     ls_mapping_owners_settle(stacks_known, classify);
@@ -404,7 +279,7 @@ struct ls_mapping_stretch ls_mappings_look_up(uintptr_t address, uintptr_t end)
 {
     struct ls_mapping_stretch stretch = {.end = end};
     const struct ls_address_range *range =
-        queue.cells == NULL ? NULL : ls_address_map_at_or_after(&map, address);
+        ls_mapping_events.cells == NULL ? NULL : ls_address_map_at_or_after(&map, address);
 
     if (range == NULL || range->start >= end)
         return stretch;
@@ -440,13 +315,8 @@ void ls_mappings_for_each(ls_mappings_visit *visit, void *context)
 {
     struct ages ages = {visit, context};
 
-    if (queue.cells != NULL)
+    if (ls_mapping_events.cells != NULL)
         ls_address_map_for_each(&map, tell_age, &ages);
-}
-
-bool ls_mappings_lost_events(void)
-{
-    return ls_load_relaxed(&events_lost) != 0;
 }
 
 void ls_mappings_after_fork(void)
@@ -454,8 +324,8 @@ void ls_mappings_after_fork(void)
     struct ls_mapping_event event;
     uint64_t number;
 
-    if (queue.cells == NULL)
+    if (ls_mapping_events.cells == NULL)
         return;
-    while ((number = ls_mapping_queue_pop_whole(&queue, &event)) != 0)
+    while ((number = ls_mapping_queue_pop_whole(&ls_mapping_events, &event)) != 0)
         apply(&event, number);
 }

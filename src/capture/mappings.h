@@ -78,6 +78,9 @@ struct ls_mapping_totals {
 };
 /* As of the last drain. */
 void ls_mappings_totals(enum ls_mapping_class owner, struct ls_mapping_totals *totals);
+/* Bytes that the kernel does not have, or has as the other of committed and reserved: mapped and
+ * unmapped past the hooks, or at this very moment. Reads /proc/self/maps; -1 when it cannot. */
+double ls_mappings_disagreement(void);
 
 /* A stretch of [address, end): known or not, and whose. */
 struct ls_mapping_stretch {
@@ -91,9 +94,6 @@ struct ls_mapping_stretch ls_mappings_look_up(uintptr_t address, uintptr_t end);
 /* The age of every mapping that is a site's. */
 typedef void ls_mappings_visit(void *context, uint32_t stack, uint64_t acquired_ns);
 void ls_mappings_for_each(ls_mappings_visit *visit, void *context);
-
-/* Events lost and not yet made up for by a comparison with the kernel. */
-bool ls_mappings_lost_events(void);
 
 void ls_mappings_after_fork(void);
 

@@ -51,7 +51,12 @@ static void end_thread(void *record)
     ls_hot.thread = NULL;
     ls_hot.countdown = 0;
     ls_hot.counting = false;
-    ls_store_release(&thread->state, LS_THREAD_ENDED); /* H1 pairs with H2 */
+    /* Without counts there is nothing for the collector to take: a server with a thread for each
+     * request has thousands in an interval. */
+    if (ls_load_relaxed(&thread->counts) == NULL)
+        ls_thread_recycle(thread);
+    else
+        ls_store_release(&thread->state, LS_THREAD_ENDED); /* H1 pairs with H2 */
     if (thread_ends != NULL)
         thread_ends(id); /* the record may be another thread's by now */
 }

@@ -23,6 +23,7 @@ struct sighting {
     uintptr_t bias;
     uintptr_t text_start;
     uintptr_t text_end;
+    uintptr_t image_end;
 };
 
 struct scan {
@@ -43,6 +44,7 @@ static void describe(struct sighting *sighting, const struct dl_phdr_info *info)
     sighting->bias = info->dlpi_addr;
     sighting->text_start = UINTPTR_MAX;
     sighting->text_end = 0;
+    sighting->image_end = 0;
     sighting->build_id[0] = '\0';
     if (length >= sizeof(sighting->path))
         length = sizeof(sighting->path) - 1;
@@ -52,6 +54,8 @@ static void describe(struct sighting *sighting, const struct dl_phdr_info *info)
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uintptr_t start = info->dlpi_addr + segment->p_vaddr;
 
+        if (segment->p_type == PT_LOAD && start + segment->p_memsz > sighting->image_end)
+            sighting->image_end = start + segment->p_memsz;
         if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0) {
             if (start < sighting->text_start)
                 sighting->text_start = start;
@@ -133,6 +137,7 @@ static int add_module(struct ls_modules *modules, struct sighting *sighting, boo
     module->bias = sighting->bias;
     module->text_start = sighting->text_start;
     module->text_end = sighting->text_end;
+    module->image_end = sighting->image_end;
     module->loaded_ns = count == 0 || modules->adds == 0 ? 0 : now_ns;
     ls_store_relaxed(&module->unloaded_ns, UINT64_MAX);
     module->is_main = is_main;

@@ -23,7 +23,8 @@ struct ls_module {
     uintptr_t bias; /* what dl_iterate_phdr calls dlpi_addr */
     uintptr_t text_start;
     uintptr_t text_end;
-    uint64_t loaded_ns; /* first refresh that saw it; 0 for those found at start */
+    uintptr_t image_end; /* of all its segments, zeroed data included */
+    uint64_t loaded_ns;  /* first refresh that saw it; 0 for those found at start */
     /* First refresh that missed it; UINT64_MAX while loaded. Relaxed everywhere: a time by itself.
      */
     _Atomic uint64_t unloaded_ns;

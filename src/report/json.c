@@ -71,7 +71,16 @@ static void write_memory(struct ls_emitter *emitter, const struct ls_snapshot_me
     ls_emitter_json_known_number(emitter, "mapping_bytes", memory->mapping_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "stack_bytes", memory->stack_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "file_bytes", memory->file_bytes, WHOLE);
+    ls_emitter_json_known_number(emitter, "own_bytes", memory->own_bytes, WHOLE);
     ls_emitter_json_number(emitter, "unexplained_bytes", memory->unexplained_bytes, WHOLE);
+    if (memory->mapped != NULL) {
+        ls_emitter_object_begin(emitter, "mapped");
+        ls_emitter_json_number(emitter, "committed_bytes", memory->mapped->committed_bytes, WHOLE);
+        ls_emitter_json_number(emitter, "reserved_bytes", memory->mapped->reserved_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "differing_bytes", memory->mapped->differing_bytes,
+                                     WHOLE);
+        ls_emitter_object_end(emitter);
+    }
     ls_emitter_object_end(emitter);
 }
 

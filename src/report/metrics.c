@@ -129,6 +129,7 @@ static void write_balance(struct ls_emitter *emitter, const struct ls_snapshot_m
         {"mapping", memory->mapping_bytes},
         {"stack", memory->stack_bytes},
         {"file", memory->file_bytes},
+        {"leakshim", memory->own_bytes},
         {"unexplained", memory->unexplained_bytes},
     };
 

@@ -110,6 +110,13 @@ struct ls_snapshot_event_loop {
     double utilization;
 };
 
+/* Of addresses the hooks saw mapped: the program's, V8's and an allocator's together. */
+struct ls_snapshot_mapped {
+    double committed_bytes;
+    double reserved_bytes;
+    double differing_bytes; /* the kernel does not have them so; -1: not known */
+};
+
 /* RSS = the sum of the parts; a part that is not known is -1 and counts into unexplained. */
 struct ls_snapshot_memory {
     double rss_bytes;
@@ -121,7 +128,9 @@ struct ls_snapshot_memory {
     double mapping_bytes;
     double stack_bytes;
     double file_bytes;
+    double own_bytes; /* the library's, resident */
     double unexplained_bytes;
+    const struct ls_snapshot_mapped *mapped; /* NULL when mappings are not tracked */
 };
 
 struct ls_snapshot {

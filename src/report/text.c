@@ -167,6 +167,7 @@ static void write_balance(struct ls_emitter *emitter, const struct ls_snapshot *
         {"mappings", memory->mapping_bytes, false},
         {"thread stacks", memory->stack_bytes, false},
         {"files and code", memory->file_bytes, false},
+        {"leakshim itself", memory->own_bytes, false},
     };
 
     if (!(memory->rss_bytes > 0))

@@ -19,6 +19,7 @@
 #include "capture/exact.h"
 #include "capture/mappings.h"
 #include "ledger/ledger.h"
+#include "runtime/balance.h"
 #include "runtime/notes.h"
 #include "runtime/reconcile.h"
 #include "system/clock.h"
@@ -198,10 +199,12 @@ static int summarise(bool final)
     note_v8();
     ls_reconcile();
     ls_names_learn(stacks_known);
+    ls_balance_read(now_ns);
     take_lock();
     ls_ledger_drain();
     ls_exact_settle();
     ls_mappings_settle(stacks_known, ls_mapping_class_of);
+    ls_balance_settle();
     ls_ledger_settle_sites(stacks_known, ls_names_is_dispatch);
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);

@@ -10,8 +10,10 @@
 #include "base/atomic.h"
 #include "base/math.h"
 #include "capture/heap.h"
+#include "capture/mappings.h"
 #include "capture/resource.h"
 #include "ledger/ledger.h"
+#include "runtime/balance.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
 #include "runtime/picture_order.h"
@@ -299,14 +301,30 @@ static void describe_health(struct ls_snapshot *snapshot)
     snapshot->health.own_cpu_s = (double)ls_clock_ns(CLOCK_THREAD_CPUTIME_ID) * 1e-9;
 }
 
+static double sum_of_known(const double *parts, size_t count)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += parts[i] > 0 ? parts[i] : 0;
+    return sum;
+}
+
+/* What the allocator holds beyond the live blocks; blocks that were never touched are not held. */
+static double slack_of(const struct ls_balance *balance, double live_bytes)
+{
+    double held = balance->bytes[LS_BALANCE_ALLOCATOR];
+
+    return held > live_bytes ? held - live_bytes : 0;
+}
+
 /* What is not read is -1, and counts into the unexplained part. */
 static void describe_memory(const struct ls_judgement *judgement, struct ls_snapshot *snapshot)
 {
     struct ls_snapshot_memory *memory = &snapshot->memory;
-    double known = judgement->live_heap_bytes + judgement->file_bytes;
+    const struct ls_balance *balance = ls_balance_last();
+    const double *bytes = balance->bytes;
 
-    if (judgement->v8_heap_bytes > 0)
-        known += judgement->v8_heap_bytes;
     *memory = (struct ls_snapshot_memory){
         .rss_bytes = judgement->rss_bytes,
         .rss_growth_bytes_per_s = judgement->process.rss_growth_bytes_per_s,
@@ -317,8 +335,25 @@ static void describe_memory(const struct ls_judgement *judgement, struct ls_snap
         .mapping_bytes = -1,
         .stack_bytes = -1,
         .file_bytes = judgement->file_bytes,
-        .unexplained_bytes = judgement->rss_bytes - known,
+        .own_bytes = -1,
     };
+    if (balance->known) {
+        if (bytes[LS_BALANCE_V8] > 0)
+            memory->v8_heap_bytes = bytes[LS_BALANCE_V8];
+        memory->allocator_slack_bytes = slack_of(balance, judgement->live_heap_bytes);
+        memory->mapping_bytes = bytes[LS_BALANCE_MAPPING];
+        memory->stack_bytes = bytes[LS_BALANCE_STACK];
+        memory->file_bytes = bytes[LS_BALANCE_FILE];
+        memory->own_bytes = bytes[LS_BALANCE_OWN];
+        if (ls_mappings_active())
+            memory->mapped = &balance->mapped;
+    }
+    memory->unexplained_bytes =
+        memory->rss_bytes -
+        sum_of_known((const double[]){memory->v8_heap_bytes, memory->live_heap_bytes,
+                                      memory->allocator_slack_bytes, memory->mapping_bytes,
+                                      memory->stack_bytes, memory->file_bytes, memory->own_bytes},
+                     7);
 }
 
 int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement, uint64_t now_ns,

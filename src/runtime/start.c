@@ -143,8 +143,9 @@ static size_t ranges_max(void)
 /* What a summary can do without: said once, and the run goes on. */
 static void start_optional_parts(void)
 {
+    bool malloc_is_ours;
+
     note_untracked_kinds();
-    ls_allocator_code_find();
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_MAP) &&
         ls_mappings_start(ranges_max()) != 0)
         ls_note("no memory is left to follow mappings; they are not tracked");
@@ -162,7 +163,9 @@ static void start_optional_parts(void)
     if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) ||
         ls_v8_current_state() != LS_V8_ABSENT)
         ls_mapping_class_start();
-    if (!ls_heap_sees_malloc()) {
+    malloc_is_ours = ls_heap_sees_malloc();
+    ls_allocator_code_find(malloc_is_ours);
+    if (!malloc_is_ours) {
         ls_note(
             "malloc is not ours here: the program, or a library loaded before this one, has its "
             "own; the heap is not tracked");

@@ -79,10 +79,14 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *context)
     return 0;
 }
 
-void ls_allocator_code_find(void)
+/* Where malloc is ours its address says nothing: a program that takes it has an entry of its own.
+ */
+void ls_allocator_code_find(bool malloc_is_ours)
 {
-    struct answers answers = {.first = (uintptr_t)dlsym(RTLD_DEFAULT, "malloc"),
-                              .behind = (uintptr_t)ls_real.malloc};
+    struct answers answers = {.behind = (uintptr_t)ls_real.malloc};
+
+    if (!malloc_is_ours)
+        answers.first = (uintptr_t)dlsym(RTLD_DEFAULT, "malloc");
 
     if (range_count == 0)
         dl_iterate_phdr(look_at, &answers);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Looks at what is loaded. From the constructor, after ls_real_resolve. */
-void ls_allocator_code_find(void);
+void ls_allocator_code_find(bool malloc_is_ours);
 bool ls_allocator_code_has(const void *return_address);
 /* A library known by its name to be an allocator. */
 bool ls_allocator_is_library(const char *path);

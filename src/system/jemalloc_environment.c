@@ -10,6 +10,7 @@
 
 #include "base/math.h"
 #include "system/memory.h"
+#include "system/own_pages.h"
 #include "system/syscall.h"
 
 void *ls_jemalloc_mmap(void *address, size_t length, int protection, int flags, int fd,
@@ -45,11 +46,13 @@ void *ls_jemalloc_mmap(void *address, size_t length, int protection, int flags, 
         errno = (int)-(intptr_t)pages;
         return MAP_FAILED;
     }
+    ls_own_pages_add(pages, length);
     return pages;
 }
 
 int ls_jemalloc_munmap(void *address, size_t length)
 {
+    ls_own_pages_remove(address, length);
     return status_of(ls_sys_munmap(address, length));
 }
 

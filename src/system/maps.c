@@ -84,7 +84,6 @@ static bool read_header(struct reader *reader, const char *line)
     entry.start = start;
     entry.end = end;
     entry.is_reserved = strncmp(fields[0], "---", 3) == 0;
-    entry.is_writable = fields[0][1] == 'w';
     tell(reader);
     reader->entry = entry;
     reader->has_entry = true;

@@ -11,8 +11,7 @@
 struct ls_map_entry {
     uintptr_t start;
     uintptr_t end;
-    bool is_reserved; /* ---: neither readable, writable nor executable */
-    bool is_writable;
+    bool is_reserved;        /* ---: neither readable, writable nor executable */
     bool is_file;            /* has an inode, or is the kernel's own code */
     const char *name;        /* "" for anonymous memory; cut to what fits; valid in the visit */
     uint64_t resident_bytes; /* 0 unless asked for */

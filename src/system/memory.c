@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/atomic.h"
+#include "system/own_pages.h"
 #include "system/range.h"
 #include "system/syscall.h"
 
@@ -349,6 +350,7 @@ void *ls_memory_own_map(size_t size, size_t charge)
         ls_memory_own_discharge(charge);
         return NULL;
     }
+    ls_own_pages_add(pages, size);
     return pages;
 }
 
@@ -356,6 +358,7 @@ void ls_memory_own_unmap(void *pages, size_t size, size_t charge)
 {
     if (pages == NULL)
         return;
+    ls_own_pages_remove(pages, size);
     ls_sys_munmap(pages, size);
     ls_memory_own_discharge(charge);
 }

@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 import harmless
 import leaks
 import loops
+import memory
 from harness import ROOT, Failed, Place
 
 # Every version's V8 lays out its profile and its frames in its own way: these run on all of them.
@@ -67,6 +68,8 @@ def fetch_node(major):
 
 def checks_for(major, node, long):
     for name, check in LEAKS + (LONG if long else []):
+        yield f"node {major}: {name}", lambda place, check=check: check(place, node)
+    for name, check in memory.CHECKS:
         yield f"node {major}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS:
         yield f"node {major}: {name}", lambda place, check=check: check(place, node, major)

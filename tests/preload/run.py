@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 
+import balance
 import cases
 import contents
 import descriptors
@@ -219,7 +220,8 @@ def all_jobs(bench, arguments):
                          lambda c=case, s=set_name: judge_harm(bench, c, s, arguments.keep)))
     if not arguments.set:
         for name, check in {**contents.CONTENTS, **descriptors.CONTENTS,
-                            **loops.CONTENTS, **mappings.CONTENTS, **threads.CONTENTS}.items():
+                            **loops.CONTENTS, **mappings.CONTENTS, **threads.CONTENTS,
+                            **balance.CONTENTS}.items():
             jobs.append((name, lambda c=check: judge_contents(bench, c, arguments.keep)))
     return [job for job in jobs if re.search(arguments.only, job[0])]
 

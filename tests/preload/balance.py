@@ -1,0 +1,111 @@
+"""The memory balance of real servers: what is left unexplained, and whether what the hooks saw mapped
+is what the kernel has."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import harness
+from contents import Skip, expect, summary_of
+
+UNEXPLAINED_MOST = 0.1
+PARTS = ("v8_heap_bytes", "live_heap_bytes", "allocator_slack_bytes", "mapping_bytes",
+         "stack_bytes", "file_bytes", "own_bytes", "unexplained_bytes")
+
+PYTHON_SERVER = """
+import http.server, threading, urllib.request, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    kept = []
+    def do_GET(self):
+        self.kept.append([str(i) for i in range(100)])
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"x" * 100)
+    def log_message(self, *arguments):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+for i in range(300):
+    urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").read()
+time.sleep(1.2)
+"""
+
+
+def check(summary):
+    memory = summary["memory"]
+    left = memory["unexplained_bytes"] / memory["rss_bytes"]
+    parts = {part: memory[part] for part in PARTS}
+    expect(abs(left) < UNEXPLAINED_MOST, f"{left:.1%} of the resident memory is left over: {parts}")
+    expect(abs(sum(value or 0 for value in parts.values()) - memory["rss_bytes"]) < 16,
+           f"the parts do not add up to {memory['rss_bytes']}: {parts}")
+    for part in ("file_bytes", "own_bytes", "stack_bytes"):
+        expect(memory[part] > 0, f"{part} is {memory[part]}")
+    mapped = memory["mapped"]
+    expect(mapped["differing_bytes"] <= 0.01 * mapped["committed_bytes"],
+           f"the kernel does not have {mapped['differing_bytes']} of {mapped}")
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def redis(bench, cwd):
+    if shutil.which("redis-server") is None or shutil.which("redis-benchmark") is None:
+        raise Skip("redis is not installed")
+    port = str(free_port())
+    server = subprocess.Popen(["redis-server", "--port", port, "--save", "", "--bind", "127.0.0.1"],
+                              cwd=cwd, env=bench.environment(cwd, "interval=300ms"),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 10
+        while subprocess.run(["redis-cli", "-p", port, "ping"], capture_output=True,
+                             check=False).stdout != b"PONG\n":
+            expect(time.monotonic() < deadline, "redis does not answer")
+            time.sleep(0.1)
+        subprocess.run(["redis-benchmark", "-p", port, "-n", "30000", "-d", "300", "-r", "100000",
+                        "-t", "set,lpush", "-q"], capture_output=True, check=True, timeout=30)
+        time.sleep(1)
+        summary = summary_of(cwd, server.pid)
+    finally:
+        server.terminate()
+        server.wait(10)
+    expect(summary["memory"]["mapped"]["committed_bytes"] > 1 << 20, "jemalloc's maps are not seen")
+    check(summary)
+
+
+def python(bench, cwd):
+    outcome = harness.run([sys.executable, "-c", PYTHON_SERVER], cwd,
+                          bench.environment(cwd, "interval=300ms"), 60)
+    expect(outcome.code == 0, f"{outcome.end()}\n{harness.shorten(outcome.stderr)}")
+    summary = summary_of(cwd, outcome.pid)
+    expect(summary["memory"]["mapping_bytes"] > 1 << 20, "Python's arenas are not mappings")
+    check(summary)
+
+
+def fragmenting(bench, cwd):
+    """Sampled: in exact mode glibc serves no block, so there is nothing for it to fragment."""
+    outcome = harness.run([bench.victim("fragments"), "6"], cwd,
+                          bench.environment(cwd, "interval=400ms"), 60)
+    expect(outcome.code == 0, outcome.end())
+    summary = summary_of(cwd, outcome.pid)
+    (directory,) = harness.run_directories(cwd)
+    states = [json.loads(line)["verdict"]
+              for line in (directory / "history.jsonl").read_text().splitlines()]
+    expect("fragmenting" in states and "leaking" not in states, f"verdicts were {states}")
+    memory = summary["memory"]
+    expect(memory["allocator_slack_bytes"] > 0.7 * memory["rss_bytes"],
+           f"the allocator holds {memory['allocator_slack_bytes']} of {memory['rss_bytes']}")
+    check(summary)
+
+
+CONTENTS = {
+    "redis: the balance explains the resident memory": redis,
+    "a Python server: the balance explains the resident memory": python,
+    "a program that fragments glibc's arenas is told so": fragmenting,
+}
