@@ -273,6 +273,8 @@ static void free_memory(struct ls_thread *thread, void *block, const struct acco
 
     if (LS_UNLIKELY(thread == NULL && ls_hot.hook_depth != 0))
         ls_thread_defer_free(memory);
+    else if (LS_UNLIKELY(thread == NULL && ls_hot.thread == NULL))
+        ls_thread_leave_to_others(memory);
     else if (LS_LIKELY(account->fitted))
         ls_memory_tracked_free_sized(memory, memory_size(account->size, TAG_BYTES));
     else
@@ -307,7 +309,7 @@ void ls_heap_free(void *block)
     int saved_errno = errno;
     /* Before anything is asked of jemalloc: a signal handler that allocates must not find this
      * thread halfway through it. */
-    struct ls_thread *thread = ls_thread_enter();
+    struct ls_thread *thread = ls_thread_may_have_ended() ? NULL : ls_thread_enter();
 
     free_block(thread, block);
     if (thread != NULL)

@@ -19,6 +19,7 @@ LS_THREAD_LOCAL struct ls_hot ls_hot;
 _Atomic(struct ls_thread *) ls_thread_forking;
 
 static _Atomic(struct ls_thread *) threads;
+static _Atomic(void *) left_blocks; /* linked through their own memory */
 static pthread_key_t key;
 static _Atomic int key_is_ready;
 static void (*thread_ends)(int);
@@ -49,6 +50,7 @@ static void end_thread(void *record)
     ls_memory_thread_end();
     after_caches_went();
     ls_hot.thread = NULL;
+    ls_hot.early_frees = 0;
     ls_hot.countdown = 0;
     ls_hot.counting = false;
     /* Without counts there is nothing for the collector to take: a server with a thread for each
@@ -174,6 +176,8 @@ struct ls_thread *ls_thread_enter_slowly(uintptr_t here)
     thread = ls_thread_current();
     if (LS_UNLIKELY(thread == NULL))
         ls_hot.hook_depth = 0;
+    else
+        ls_thread_free_what_was_left();
     return thread;
 }
 
@@ -191,6 +195,33 @@ void ls_thread_free_deferred(void)
 {
     void *block = ls_exchange_relaxed(&ls_hot.deferred, NULL);
 
+    while (block != NULL) {
+        void *next;
+
+        memcpy(&next, block, sizeof(next));
+        ls_memory_tracked_free(block);
+        block = next;
+    }
+}
+
+void ls_thread_leave_to_others(void *block)
+{
+    void *former = ls_load_relaxed(&left_blocks);
+
+    do {
+        memcpy(block, &former, sizeof(former));
+        /* U1 pairs with U2: the link in the block, and all its last owner wrote to it. */
+    } while (!atomic_compare_exchange_weak_explicit(&left_blocks, &former, block,
+                                                    memory_order_release, memory_order_relaxed));
+}
+
+void ls_thread_free_what_was_left(void)
+{
+    void *block;
+
+    if (LS_LIKELY(ls_load_relaxed(&left_blocks) == NULL))
+        return;
+    block = ls_exchange_acquire_release(&left_blocks, NULL); /* U2 pairs with U1 */
     while (block != NULL) {
         void *next;
 

@@ -53,8 +53,9 @@ struct ls_hot {
     struct ls_thread *thread;
     uintptr_t hook_frame; /* frame address of the hook in progress */
     uint32_t hook_depth;
-    bool own_work; /* calls into libc of our own making, which may allocate */
-    bool counting; /* the countdown was drawn, and no allocation has passed it by since */
+    bool own_work;       /* calls into libc of our own making, which may allocate */
+    uint8_t early_frees; /* see ls_thread_may_have_ended */
+    bool counting;       /* the countdown was drawn, and no allocation has passed it by since */
     _Atomic(void *) deferred; /* see ls_thread_defer_free */
 };
 
@@ -103,6 +104,27 @@ LS_INLINE void ls_thread_leave(void)
  * block waits, linked through its own memory, until that hook leaves.
  */
 void ls_thread_defer_free(void *block);
+
+/*
+ * A thread that has run the destructors of its keys may still free: libc gives back the stacks of
+ * others as a detached thread ends, and their tables are blocks of ours. Such a thread must not
+ * begin with anything that a key's destructor would have to end; the private jemalloc would keep it
+ * in a list for ever. It looks like one that has not been met, so the first frees of such a thread
+ * leave their blocks to others. True for those.
+ */
+LS_INLINE bool ls_thread_may_have_ended(void)
+{
+    const uint8_t frees_max = 64;
+
+    if (LS_LIKELY(ls_hot.thread != NULL) || ls_hot.hook_depth != 0 ||
+        ls_hot.early_frees == frees_max)
+        return false;
+    ls_hot.early_frees++;
+    return true;
+}
+/* The block is freed by the collector, or by the next thread that is met. */
+void ls_thread_leave_to_others(void *block);
+void ls_thread_free_what_was_left(void);
 
 /* True when an allocation that could not enter is one of ours, made inside a hook. */
 bool ls_thread_is_own_work(void);

@@ -18,6 +18,7 @@
 #include "base/atomic.h"
 #include "capture/exact.h"
 #include "capture/mappings.h"
+#include "capture/thread.h"
 #include "ledger/ledger.h"
 #include "runtime/balance.h"
 #include "runtime/notes.h"

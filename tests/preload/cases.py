@@ -72,6 +72,7 @@ PROCESSES = [
 THREADS = [
     Case("threads_short"),
     Case("threads_kept", ("states",)),
+    Case("threads_kept", ("race",)),
     Case("thread_ends"),
     Case("thread_keys"),
     Case("thread_stack"),

@@ -182,25 +182,52 @@ static void *hold_record(void *context)
     return NULL;
 }
 
-static void records_of_ended_threads_are_used_again(void **state)
+static void *hold_record_and_count(void *context)
 {
-    struct ls_thread *first = NULL;
-    struct ls_thread *second = NULL;
+    struct ls_thread *thread = hold_record(context) == NULL ? ls_thread_current() : NULL;
+
+    ls_exact_acquire(thread, 1, 3);
+    ls_exact_release(thread, 1, 3);
+    return NULL;
+}
+
+static struct ls_thread *record_after(void *(*begin)(void *))
+{
+    struct ls_thread *record = NULL;
     pthread_t thread;
 
-    (void)state;
-    pthread_create(&thread, NULL, hold_record, &first);
+    pthread_create(&thread, NULL, begin, &record);
     pthread_join(thread, NULL);
+    return record;
+}
+
+static void records_of_ended_threads_are_used_again(void **state)
+{
+    struct ls_thread *first = record_after(hold_record_and_count);
+    struct ls_thread *second;
+
+    (void)state;
     assert_int_equal(ls_load_relaxed(&first->state), LS_THREAD_ENDED);
     ls_exact_settle();
     assert_int_equal(ls_load_relaxed(&first->state), LS_THREAD_FREE);
     /* A free record with the id of a thread that ended would pass for gone once it is taken. */
     assert_int_equal(ls_load_relaxed(&first->id), 0);
     assert_false(ls_thread_is_gone(first));
-    pthread_create(&thread, NULL, hold_record, &second);
-    pthread_join(thread, NULL);
+    second = record_after(hold_record_and_count);
     assert_int_not_equal(ls_load_relaxed(&second->id), 0);
     ls_exact_settle();
+}
+
+static void a_record_without_counts_is_free_as_its_thread_ends(void **state)
+{
+    struct ls_thread *first;
+
+    (void)state;
+    ls_exact_settle();
+    first = record_after(hold_record);
+    if (ls_load_relaxed(&first->counts) == NULL)
+        assert_int_equal(ls_load_relaxed(&first->state), LS_THREAD_FREE);
+    assert_ptr_equal(record_after(hold_record), first);
 }
 
 static void a_hook_inside_a_hook_is_turned_away(void **state)
@@ -289,6 +316,7 @@ int main(void)
         cmocka_unit_test(ended_threads_cost_no_memory),
         cmocka_unit_test(a_block_may_be_released_by_another_thread),
         cmocka_unit_test(without_memory_counts_go_the_shared_way),
+        cmocka_unit_test(a_record_without_counts_is_free_as_its_thread_ends),
         cmocka_unit_test(records_of_ended_threads_are_used_again),
         cmocka_unit_test(a_hook_inside_a_hook_is_turned_away),
         cmocka_unit_test(a_hook_that_was_jumped_out_of_is_forgotten),
