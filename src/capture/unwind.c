@@ -143,12 +143,12 @@ static bool walk_stack(struct ls_thread *thread, const struct ls_frame_record *r
     if (LS_UNLIKELY(walk == NULL) || !ls_walk_update(walk, record, depth_kept + OWN_FRAMES_MAX))
         return false;
     from = walk->first;
-    while (from < end && is_own(walk->pc[from]))
+    while (from < end && is_own(walk->identity[from]))
         from++;
-    if (walk->pc[end - 1] == 0)
+    if (walk->identity[end - 1] == 0)
         end--;
     captured->depth = end - from < depth_kept ? end - from : depth_kept;
-    captured->pcs = &walk->pc[from];
+    captured->pcs = &walk->identity[from];
     captured->hash =
         captured->depth > 0 ? ls_walk_hash(walk, from, captured->depth) : ls_stack_hash(NULL, 0);
     return true;

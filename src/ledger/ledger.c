@@ -4,6 +4,7 @@
 
 #include "base/atomic.h"
 #include "base/hash.h"
+#include "ledger/js_function.h"
 #include "system/memory.h"
 #include "system/syscall.h"
 
@@ -239,6 +240,7 @@ uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
  * Frames that identify the site: up to the first that no module owns. JIT code moves whenever it is
  * compiled again, and what lies outside of it is the way into it. Just inside of it lie the
  * engine's own frames of a call into native code, which come and go with each tier of compilation.
+ * JavaScript functions that were named have no module either.
  */
 static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_jit,
                                    ls_ledger_is_dispatch *is_dispatch)
@@ -253,14 +255,36 @@ static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_
     return end;
 }
 
-/* Identity of a stack across runs: modules and offsets, never addresses. Direct recursion counts
- * once, whatever its depth. */
+/* The program's own JavaScript function nearest to the call. The runtime's functions inside of it
+ * are left out, for which of them have frames depends on what the compiler has inlined. Where none
+ * is the program's, the innermost stands for all. */
+static const struct ls_js_function *identifying_function(const struct ls_stack *stack,
+                                                         uint32_t first_jit)
+{
+    const struct ls_js_function *innermost = NULL;
+
+    for (uint32_t i = first_jit; i < stack->depth; i++) {
+        const struct ls_js_function *function = ls_js_frame_function(stack->pcs[i]);
+
+        if (function == NULL)
+            continue;
+        if (function->user_code)
+            return function;
+        if (innermost == NULL)
+            innermost = function;
+    }
+    return innermost;
+}
+
+/* Identity of a stack across runs: modules and offsets, and keys of JavaScript functions; never
+ * addresses. Direct recursion counts once, whatever its depth. */
 static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack,
                          ls_ledger_is_dispatch *is_dispatch)
 {
     uint64_t hash = ls_hash_mix(LS_HASH_SEED + resource);
     uint32_t first_jit = ls_ledger_first_jit_frame(stack);
     uint32_t end = identifying_frames(stack, first_jit, is_dispatch);
+    const struct ls_js_function *function;
     uint64_t last = 0;
     bool inside = false;
 
@@ -275,7 +299,9 @@ static uint64_t identify(enum ls_resource resource, const struct ls_stack *stack
             hash = ls_hash_add(hash, frame);
         last = frame;
     }
-    return ls_hash_add(hash, first_jit < stack->depth);
+    function = identifying_function(stack, first_jit);
+    hash = ls_hash_add(hash, first_jit < stack->depth);
+    return function != NULL ? ls_hash_add(hash, function->key) : hash;
 }
 
 /* The innermost module that is neither ours nor a runtime library; failing that, the innermost. */

@@ -107,6 +107,14 @@ static void note_v8(void)
     said = note;
 }
 
+static void note_v8_frames(void)
+{
+    const char *note = ls_v8_frames_note();
+
+    if (note != NULL)
+        ls_note(note);
+}
+
 /* Why a program that visibly grows is still being learned. */
 static void note_unjudged(const struct ls_judgement *judgement)
 {
@@ -193,6 +201,7 @@ static int summarise(bool final)
     if (!final)
         ls_modules_refresh(&ls_ledger.modules, now_ns);
     note_v8();
+    note_v8_frames();
     ls_names_learn(stacks_known);
     take_lock();
     ls_ledger_drain();

@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/math.h"
 #include "capture/heap.h"
+#include "ledger/js_function.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
@@ -19,6 +20,7 @@
 #include "v8/tracker.h"
 
 #define MESSAGE_BYTES 1024
+#define NOT_JIT       ((const struct ls_module *)1)
 
 static void copy_points(struct ls_arena *arena, const struct ls_site *site,
                         struct ls_snapshot_site *view)
@@ -74,15 +76,55 @@ static struct ls_snapshot_frame native_frame(uintptr_t pc, const struct ls_modul
     };
 }
 
+static struct ls_snapshot_frame js_frame(const struct ls_js_function *function)
+{
+    return (struct ls_snapshot_frame){
+        .module = "",
+        .build_id = "",
+        .function = function->name,
+        .file = function->script,
+        .line = function->line,
+        .language = "js",
+    };
+}
+
+/* The site is named after the program's own JavaScript function nearest to the call; without one,
+ * after the nearest JavaScript function; and without any after a native one. */
+struct naming {
+    size_t native;
+    size_t js;
+    size_t user;
+    bool has_native;
+    bool has_js;
+    bool has_user;
+};
+
+static void note_js(struct naming *naming, const struct ls_js_function *function, size_t frame)
+{
+    if (!naming->has_js)
+        naming->js = frame;
+    if (function->user_code && !naming->has_user)
+        naming->user = frame;
+    naming->has_js = true;
+    naming->has_user = naming->has_user || function->user_code;
+}
+
+static size_t chosen_frame(const struct naming *naming)
+{
+    if (naming->has_user)
+        return naming->user;
+    return naming->has_js ? naming->js : naming->native;
+}
+
 /* Frames of this library are left out; a run of JIT frames is shown once. */
 static void copy_native_frames(struct ls_arena *arena, const struct ls_site *site,
                                struct ls_snapshot_site *view)
 {
     const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, site->stack);
     struct ls_snapshot_frame *frames;
-    const struct ls_module *last = (const struct ls_module *)1;
+    const struct ls_module *last = NOT_JIT;
+    struct naming naming = {0};
     size_t count = 0;
-    bool named = false;
 
     if (stack == NULL)
         return;
@@ -90,20 +132,28 @@ static void copy_native_frames(struct ls_arena *arena, const struct ls_site *sit
     if (frames == NULL)
         return;
     for (uint32_t i = 0; i < stack->depth; i++) {
-        const struct ls_module *module =
-            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+        const struct ls_js_function *function = ls_js_frame_function(stack->pcs[i]);
+        const struct ls_module *module;
 
+        if (function != NULL) {
+            note_js(&naming, function, count);
+            frames[count++] = js_frame(function);
+            last = NOT_JIT;
+            continue;
+        }
+        module = ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
         if ((module != NULL && module->is_own) || (module == NULL && last == NULL))
             continue;
-        if (!named && module != NULL && module == site->module) {
-            view->named_frame = count;
-            named = true;
+        if (!naming.has_native && module != NULL && module == site->module) {
+            naming.native = count;
+            naming.has_native = true;
         }
         frames[count++] = native_frame(stack->pcs[i], module);
         last = module;
     }
     view->frames = frames;
     view->frame_count = count;
+    view->named_frame = chosen_frame(&naming);
 }
 
 static bool is_estimated(const struct ls_site *site)

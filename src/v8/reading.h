@@ -12,17 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LS_JS_STACK_MAX 16
+#include "ledger/js_function.h"
 
-/* One JavaScript function, interned for the life of the process: pointers stay valid. */
-struct ls_js_function {
-    uint64_t key;       /* hash of script, name, line and column: stable across runs */
-    const char *name;   /* "(anonymous)" when it has none; UTF-8 */
-    const char *script; /* path or URL as V8 has it, "file://" removed; "" for builtins */
-    uint32_t line;      /* where the function starts, 1-based; 0 when unknown */
-    uint32_t column;
-    bool user_code; /* outside node: and node_modules, and not a builtin */
-};
+#define LS_JS_STACK_MAX 16
 
 /* A callsite: all live objects whose allocation stacks roll up to the same user function. Stacks
  * with no user function roll up to their innermost named one. */

@@ -144,6 +144,8 @@ static enum ls_v8_lookup resolve(struct ls_v8_symbols *symbols, void *scope, con
         return LS_V8_LOOKUP_UNKNOWN;
     }
 
+    symbols->scope = scope;
+
     struct image_search search = {(uintptr_t)symbols->sampling_profile, symbols};
 
     if (!dl_iterate_phdr(find_image, &search)) {

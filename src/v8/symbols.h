@@ -23,6 +23,7 @@ enum {
     /* v8::GCType: major collections only
      * (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-callbacks.h). */
     LS_V8_GC_MARK_SWEEP_COMPACT = 1 << 2,
+    LS_V8_GC_ANY = 0xff,
     LS_V8_SAMPLING_NO_FLAGS = 0,
     /* v8::String::NO_NULL_TERMINATION | REPLACE_INVALID_UTF8, and the same for WriteUtf8V2. */
     LS_V8_WRITE_OPTIONS = 2 | 8,
@@ -53,6 +54,8 @@ struct ls_v8_symbols {
                       int options);
     size_t (*write_utf8_v2)(const void *string, void *isolate, char *buffer, size_t capacity,
                             int flags, size_t *characters);
+
+    void *scope; /* where dlsym finds all of these */
 
     /* Where V8's code lies, and the whole image around it: what its vtables must point into. */
     uintptr_t code_start, code_end;

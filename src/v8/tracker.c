@@ -6,8 +6,10 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "capture/managed.h"
 #include "system/clock.h"
 #include "system/syscall.h"
+#include "v8/frames.h"
 #include "v8/functions.h"
 #include "v8/isolates.h"
 #include "v8/profile.h"
@@ -30,6 +32,7 @@ enum {
 };
 
 static struct ls_v8_symbols symbols;
+static bool names_frames;
 static double mean_sample_bytes;
 /* V9: symbols and the sample size are complete before the tracker reads as running; V10: every
  * thread looks before it uses them. */
@@ -109,6 +112,15 @@ static void count_major_gc(void *isolate, int type, int flags, void *data)
     seen_requests = 0;
 }
 
+/* Called by V8 after every collection, on the isolate's thread. */
+static void note_moved(void *isolate, int type, int flags, void *data)
+{
+    (void)isolate;
+    (void)flags;
+    (void)data;
+    ls_v8_frames_moved((type & LS_V8_GC_MARK_SWEEP_COMPACT) != 0);
+}
+
 /* Called by Node as it takes the environment down, on the isolate's thread. A sampler that still
  * runs when the isolate is disposed of aborts Node 24. */
 static void environment_ends(void *data)
@@ -121,6 +133,7 @@ static void environment_ends(void *data)
         symbols.sampling_stop(symbols.isolate_heap_profiler(isolate));
     leave_aside(record, LS_V8_SAMPLER_BROKEN);
     symbols.remove_gc_epilogue(isolate, count_major_gc, record);
+    symbols.remove_gc_epilogue(isolate, note_moved, record);
     ended_isolate = isolate;
     if (thread_record == record)
         thread_record = NULL;
@@ -163,6 +176,7 @@ static struct ls_v8_isolate *begin(void *isolate, int loop, uint64_t now)
     start_sampler(record, isolate, now);
     symbols.node_add_cleanup_hook(isolate, environment_ends, record);
     symbols.add_gc_epilogue(isolate, count_major_gc, record, LS_V8_GC_MARK_SWEEP_COMPACT);
+    symbols.add_gc_epilogue(isolate, note_moved, record, LS_V8_GC_ANY);
     return record;
 }
 
@@ -317,6 +331,16 @@ void ls_v8_safe_point(int loop)
     errno = saved_errno;
 }
 
+/* JavaScript functions in native stacks. */
+static void name_frames(void)
+{
+    const struct ls_managed *frames = ls_v8_frames_start(&symbols);
+
+    names_frames = frames != NULL;
+    if (names_frames)
+        ls_walk_set_managed(frames);
+}
+
 bool ls_v8_start(size_t sample_bytes)
 {
     const char *reason = NULL;
@@ -333,6 +357,7 @@ bool ls_v8_start(size_t sample_bytes)
         break;
     }
     mean_sample_bytes = (double)sample_bytes;
+    name_frames();
     ls_store_release(&tracker_state, TRACKER_RUNNING); /* V9 pairs with V10 */
     /* The first request: every thread starts its sampler at its first safe point. */
     ls_v8_request_readings();
@@ -365,6 +390,19 @@ const char *ls_v8_note(void)
     default:
         return NULL;
     }
+}
+
+const char *ls_v8_frames_note(void)
+{
+    if (ls_load_acquire(&tracker_state) != TRACKER_RUNNING) /* V10 pairs with V9 */
+        return NULL;
+    if (!names_frames)
+        return "this V8's objects are laid out in a way not known: native stacks show no "
+               "JavaScript "
+               "functions";
+    if (ls_v8_frames_refused())
+        return "process_vm_readv is refused here: native stacks show no JavaScript functions";
+    return NULL;
 }
 
 uint64_t ls_v8_dropped_readings(void)

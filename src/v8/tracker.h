@@ -36,6 +36,9 @@ enum ls_v8_state ls_v8_current_state(void);
 /* One line for health.notes when the state is not READY or ABSENT; else NULL. */
 const char *ls_v8_note(void);
 
+/* The same when native stacks cannot be given JavaScript functions though V8 is read. */
+const char *ls_v8_frames_note(void);
+
 /* From the epoll hook, before the real call, on whatever thread entered it; `loop` is the epoll
  * descriptor it waits on. Keeps errno. */
 void ls_v8_safe_point(int loop);
