@@ -27,8 +27,7 @@ struct ls_managed {
     /* Names frames of this thread. `memory` is this thread's, at first NULL; what it is set to must
      * be own memory, which is kept for the thread's successors. Inside a hook. */
     void (*name)(void **memory, struct ls_managed_frame *frames, size_t count);
-    /* Changes whenever the runtime may have moved this thread's functions; 0: not known, so nothing
-     * is taken for the same. */
+    /* Changes whenever the runtime may have moved this thread's functions. */
     uint64_t (*epoch)(void);
 };
 

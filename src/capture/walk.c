@@ -302,7 +302,7 @@ LS_INLINE void forget_outdated(struct ls_walk *walk, const struct ls_managed *ma
     if (managed == NULL || !walk->has_managed)
         return;
     epoch = managed->epoch();
-    if (epoch == 0 || walk->epoch != epoch) {
+    if (walk->epoch != epoch) {
         walk->first = NO_FRAME;
         walk->has_managed = false;
     }

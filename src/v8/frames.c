@@ -25,9 +25,11 @@
 #define PLACE_BITS   10
 #define TEXTS        8 /* scripts whose last counted line is kept */
 
-/* Before the first collection that this thread is told of, for so long nothing is taken to have
- * moved. */
-#define UNTOLD_NS 100000000u
+/* Before the first collection that this thread is told of, nothing is taken to have moved for so
+ * long: closures, and shared data, which only major collections move. */
+#define CLOSURES_STAY_NS 10000000u
+#define SHARED_STAYS_NS  100000000u
+#define TOLD             (UINT64_C(1) << 63)
 
 /* A scope info: words after the map
  * (https://github.com/nodejs/node/blob/v24.x/deps/v8/src/objects/scope-info.tq; the bits are the
@@ -110,7 +112,7 @@ void ls_v8_frames_moved(bool major)
 
 static uint64_t epoch(void)
 {
-    return collections;
+    return collections > 0 ? collections | TOLD : ls_clock_coarse_ns() / CLOSURES_STAY_NS;
 }
 
 bool ls_v8_frames_refused(void)
@@ -121,9 +123,7 @@ bool ls_v8_frames_refused(void)
 /* What must be the same for shared data to lie where it lay. */
 static uint64_t moved_until_now(void)
 {
-    if (collections > 0)
-        return major_collections | UINT64_C(1) << 63;
-    return ls_clock_coarse_ns() / UNTOLD_NS;
+    return collections > 0 ? major_collections | TOLD : ls_clock_coarse_ns() / SHARED_STAYS_NS;
 }
 
 static struct knowledge *knowledge_of(void **memory)
@@ -307,28 +307,41 @@ static bool is_sound(const struct candidate *candidate)
            ls_v8_small(at(candidate->script_words, ls_v8_script_id(&layout))) > 0;
 }
 
-/* Name and start of the function: its own name, or else the one V8 has inferred for it. */
-static uintptr_t name_and_position(const struct candidate *candidate, uint32_t *position)
+/* Its own name, and the one V8 has inferred for it, which counts where the own one is empty. */
+struct names {
+    uintptr_t own;
+    uintptr_t inferred;
+    uint32_t position; /* where the function starts */
+};
+
+static struct names names_of(const struct candidate *candidate)
 {
     uint32_t flags = scope_flags(candidate);
     const uintptr_t *next = candidate->name_words;
-    uintptr_t name = 0;
-    uintptr_t inferred = 0;
+    struct names names = {0};
 
     if ((flags & SCOPE_HAS_FUNCTION_NAME) != 0) {
-        name = next[0];
+        names.own = next[0];
         next += 2;
     }
     if ((flags & SCOPE_HAS_INFERRED_NAME) != 0)
-        inferred = *next++;
-    if (!position_comes_first())
-        *position = (uint32_t)ls_v8_small(*next);
-    else
-        *position = (uint32_t)ls_v8_small(scope_of(candidate)[SCOPE_POSITION]);
+        names.inferred = *next++;
+    if (!position_comes_first()) {
+        names.position = (uint32_t)ls_v8_small(*next);
+        return names;
+    }
+    names.position = (uint32_t)ls_v8_small(scope_of(candidate)[SCOPE_POSITION]);
     /* A module's scope has one more word first; its code has no name. */
-    if (position_comes_first() && (flags & SCOPE_TYPE_MASK) == SCOPE_TYPE_MODULE)
-        return 0;
-    return ls_v8_is_object(name) ? name : inferred;
+    if ((flags & SCOPE_TYPE_MASK) == SCOPE_TYPE_MODULE)
+        names.own = names.inferred = 0;
+    return names;
+}
+
+static struct ls_v8_text write_text(uintptr_t string, char *buffer)
+{
+    size_t length = ls_v8_heap_text_write(&layout, string, buffer, LS_V8_FUNCTION_TEXT_MAX);
+
+    return (struct ls_v8_text){buffer, length};
 }
 
 /* Line and column of a place, from 1; 0 when the source cannot be read. */
@@ -357,22 +370,21 @@ static void find_line(struct knowledge *known, const struct candidate *candidate
 static uintptr_t identify(struct knowledge *known, const struct candidate *candidate)
 {
     uint32_t script = (uint32_t)ls_v8_small(at(candidate->script_words, ls_v8_script_id(&layout)));
-    struct ls_v8_text name = {known->name, 0};
-    struct ls_v8_text file = {known->script, 0};
-    struct place_entry *entry;
-    uint32_t position;
+    struct names names = names_of(candidate);
+    struct place_entry *entry = place_entry(known, script, names.position);
+    struct ls_v8_text name;
+    struct ls_v8_text file;
     uint32_t line;
     uint32_t column;
-    uintptr_t name_word = name_and_position(candidate, &position);
 
-    entry = place_entry(known, script, position);
-    if (entry->script == script && entry->position == position)
+    if (entry->script == script && entry->position == names.position)
         return entry->identity;
-    name.length = ls_v8_heap_text_write(&layout, name_word, known->name, sizeof(known->name));
-    file.length = ls_v8_heap_text_write(&layout, at(candidate->script_words, layout.script_name),
-                                        known->script, sizeof(known->script));
-    find_line(known, candidate, position, &line, &column);
-    *entry = (struct place_entry){script, position,
+    name = write_text(names.own, known->name);
+    if (name.length == 0)
+        name = write_text(names.inferred, known->name);
+    file = write_text(at(candidate->script_words, layout.script_name), known->script);
+    find_line(known, candidate, names.position, &line, &column);
+    *entry = (struct place_entry){script, names.position,
                                   ls_js_frame(ls_v8_function_intern(name, file, line, column))};
     return entry->identity;
 }

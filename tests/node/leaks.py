@@ -156,6 +156,8 @@ def leaking_buffers(place, node):
     sites = rising(summary)
     require(len(sites) >= 1 and sites[0]["resource"] == "heap",
             f"rising: {[(s['resource'], s['function']) for s in sites]}")
+    require(sites[0]["function"] == "readBody" and sites[0]["location"].endswith("/body.js:11"),
+            f"the site is called {sites[0]['function']} {sites[0]['location']}")
     truth = UPLOAD_BYTES * done["answered"] / done["seconds"]
     require_growth({"function": "all heap sites",
                     "growth_bytes_per_s": sum(s["growth_bytes_per_s"] for s in rising(summary, "heap"))},

@@ -20,13 +20,14 @@ sys.dont_write_bytecode = True
 import harmless
 import leaks
 import loops
+import native_names
 from harness import ROOT, Failed, Place
 
 # Every version's V8 lays out its profile and its frames in its own way: these run on all of them.
 LEAKS = [
     ("listeners: getData is named in 6 intervals", leaks.leaking_listeners),
     ("listeners, fixed: nothing rises", leaks.fixed_listeners),
-    ("buffers: a heap site is named in 6 intervals", leaks.leaking_buffers),
+    ("buffers: readBody is named in 6 intervals", leaks.leaking_buffers),
     ("buffers, fixed: nothing rises", leaks.fixed_buffers),
     ("a worker's leak is named", leaks.leaking_worker),
     ("a leak of a worker with an empty environment is named", leaks.leaking_worker_without_environment),
@@ -68,7 +69,7 @@ def fetch_node(major):
 def checks_for(major, node, long):
     for name, check in LEAKS + (LONG if long else []):
         yield f"node {major}: {name}", lambda place, check=check: check(place, node)
-    for name, check in harmless.CHECKS:
+    for name, check in harmless.CHECKS + native_names.CHECKS:
         yield f"node {major}: {name}", lambda place, check=check: check(place, node, major)
 
 
