@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/math.h"
 #include "capture/heap.h"
+#include "capture/resource.h"
 #include "ledger/js_function.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
@@ -331,7 +332,7 @@ static void describe_health(struct ls_snapshot *snapshot)
     snapshot->health.state = ls_runtime.degraded ? LS_HEALTH_DEGRADED : LS_HEALTH_ACTIVE;
     /* Relaxed: statistics. */
     snapshot->health.lost_acquires =
-        ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks();
+        ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks() + ls_resource_missed();
     snapshot->health.lost_releases = ls_load_relaxed(&ls_ledger.lost_releases);
     snapshot->health.ring_high_water = ls_ledger.ring.high_water;
     snapshot->health.sites = ls_ledger.sites.count;

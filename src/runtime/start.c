@@ -14,6 +14,7 @@
 #include "capture/exact.h"
 #include "capture/heap.h"
 #include "capture/loop_clock.h"
+#include "capture/resource.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
@@ -264,6 +265,8 @@ int ls_runtime_activate(void)
     }
     ls_store_release(&ls_runtime.state, LS_RUNTIME_ACTIVE);
     set_heap_mode();
+    ls_resource_adopt_process();
+    ls_resource_set_tracked(ls_runtime.options.track);
     ls_loop_clock_start();
     return 0;
 }
