@@ -46,9 +46,8 @@ uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size)
         return 0;
     thread = ls_thread_enter();
     if (thread == NULL) {
-        /* Relaxed: a statistic. */
         if (!ls_thread_is_own_work())
-            ls_add_relaxed(&missed, 1);
+            ls_resource_miss();
         return 0;
     }
     stack = ls_callsite_stack(thread, __builtin_frame_address(0));
@@ -58,10 +57,27 @@ uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size)
     return slot;
 }
 
+uint32_t ls_resource_adopt(enum ls_resource resource, enum ls_resource_origin origin)
+{
+    uint64_t now_ns = ls_clock_coarse_ns();
+    const uintptr_t made_up = (uintptr_t)origin;
+
+    if (!ls_resource_is_tracked(resource))
+        return 0;
+    return ls_ledger_acquire(
+        resource, ls_stack_table_intern(&ls_ledger.stacks, &made_up, 1, now_ns), 0, 1, now_ns);
+}
+
 void ls_resource_release(uint32_t slot)
 {
     if (slot != 0)
         ls_ledger_release(slot);
+}
+
+void ls_resource_miss(void)
+{
+    /* Relaxed: a statistic. */
+    ls_add_relaxed(&missed, 1);
 }
 
 uint64_t ls_resource_missed(void)

@@ -17,6 +17,14 @@
 #include <stdint.h>
 
 #include "base/resource.h"
+#include "ledger/stack_table.h"
+
+/* Where resources come from whose acquire nobody saw. Each is a stack of one made-up program
+ * counter (ledger/stack_table.h) and so a site of its own. */
+enum ls_resource_origin {
+    LS_ORIGIN_EARLIER = LS_STACK_EARLIER, /* there when tracking began */
+    LS_ORIGIN_UNSEEN = LS_STACK_UNSEEN,   /* came since, past the hooks */
+};
 
 /* Kinds to track, bit 1 << kind; 0: none. Once the tables are there; may be set again. */
 void ls_resource_set_tracked(uint32_t kinds);
@@ -35,10 +43,13 @@ bool ls_resource_is_own_process(void);
  * of this library. `size` in bytes, 0 for what has none.
  */
 uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size);
+/* The same for a resource that is just found to be there. */
+uint32_t ls_resource_adopt(enum ls_resource resource, enum ls_resource_origin origin);
 /* `slot` 0: nothing. */
 void ls_resource_release(uint32_t slot);
 
-/* Resources not tracked because a hook was already running on the thread. */
+/* Counts a resource that could not be tracked. */
+void ls_resource_miss(void);
 uint64_t ls_resource_missed(void);
 
 #endif

@@ -336,6 +336,13 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
             site->overflow = true;
         return site;
     }
+    if (stack->depth == 1 && stack->pcs[0] < LS_STACK_MADE_UP) {
+        site = ls_site_table_obtain(&ls_ledger.sites, resource,
+                                    stack->pcs[0] * LS_RESOURCE_COUNT + (uint64_t)resource + 1);
+        if (site != NULL && !site->overflow)
+            site->origin = (uint8_t)stack->pcs[0];
+        return site;
+    }
     site = ls_site_table_obtain(&ls_ledger.sites, resource, identify(resource, stack, is_dispatch));
     if (site != NULL && site->stack == 0 && !site->overflow) {
         site->stack = ordinal;

@@ -192,6 +192,10 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
     copy_points(arena, site, view);
     if (site->overflow)
         view->function = "(more callsites than the tables hold)";
+    else if (site->origin == LS_STACK_EARLIER)
+        view->function = "(open when tracking began)";
+    else if (site->origin == LS_STACK_UNSEEN)
+        view->function = "(opened past the hooks)";
     else if (site->resource == LS_RESOURCE_JS)
         copy_named_frames(arena, site, view);
     else
