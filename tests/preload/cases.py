@@ -147,6 +147,7 @@ SURROUNDINGS = [
     Case("descriptors", ("lowest",), sets=TIMED),
     Case("descriptors", ("close_all",), sets=TIMED),
     Case("descriptors", ("inherit",), sets=TIMED),
+    Case("descriptor_calls"),
     Case("directory", sets=TIMED),
     Case("directory", ("gone",), sets=TIMED),
     Case("directory", ("chroot",), sets=TIMED, root=True, may_say=True, leaves_run=False),
