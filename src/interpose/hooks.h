@@ -14,7 +14,7 @@
  *   loop.c     epoll_wait epoll_pwait epoll_pwait2
  *   descriptor.c close close_range closefrom dup dup2 dup3 fcntl fcntl64
  *   raw.c      syscall
- *   socket.c   socket socketpair accept accept4 recvmsg recvmmsg
+ *   socket.c   socket socketpair accept accept4 connect getsockopt recvmsg recvmmsg
  *   file.c     open open64 openat openat64 creat creat64 __open_2 __open64_2 __openat_2
  * __openat64_2 pipe pipe2 epoll_create epoll_create1 eventfd timerfd_create signalfd inotify_init
  *              inotify_init1 memfd_create mkstemp mkstemp64 mkostemp mkostemp64 mkstemps mkstemps64

@@ -3,6 +3,7 @@
 #include "base/compiler.h"
 #include "report/calendar.h"
 #include "report/line.h"
+#include "report/text_peers.h"
 #include "report/text_sites.h"
 #include "report/units.h"
 #include "report/writers.h"
@@ -292,6 +293,7 @@ int ls_report_write_text(const struct ls_snapshot *snapshot, const struct ls_sin
     ls_text_write_rising(&emitter, snapshot);
     write_modules(&emitter, snapshot);
     write_event_loops(&emitter, snapshot);
+    ls_text_write_peers(&emitter, snapshot);
     ls_text_write_others(&emitter, snapshot);
     write_balance(&emitter, snapshot);
     write_health(&emitter, snapshot);
