@@ -21,6 +21,7 @@ import harmless
 import leaks
 import loops
 import native_names
+import sockets
 from harness import ROOT, Failed, Place
 
 # Every version's V8 lays out its profile and its frames in its own way: these run on all of them.
@@ -67,7 +68,7 @@ def fetch_node(major):
 
 
 def checks_for(major, node, long):
-    for name, check in LEAKS + (LONG if long else []):
+    for name, check in LEAKS + sockets.CHECKS + (LONG if long else []):
         yield f"node {major}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS:
         yield f"node {major}: {name}", lambda place, check=check: check(place, node, major)
@@ -85,6 +86,10 @@ def service_checks():
                lambda place, settings=settings: leaks.leaking_service(place, settings))
         yield (f"{name}, fixed: nothing rises",
                lambda place, settings=settings: leaks.fixed_service(place, settings))
+
+
+def server_checks():
+    yield from sockets.SERVERS
 
 
 class Tally:
@@ -150,6 +155,7 @@ def main():
         wanted.extend(checks_for(major, node, arguments.long))
         alone.extend(lone_checks_for(major, node))
     wanted.extend(service_checks())
+    wanted.extend(server_checks())
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for name, check in wanted:
