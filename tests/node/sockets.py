@@ -72,13 +72,15 @@ def leak_is_named(place, node):
     require(messages and all("sockets/min" in message for message in messages),
             f"the messages are {messages}")
     last = watch.last()
-    (refused,) = peers(last, "127.0.0.1:1")
-    require(refused["opened"] == refused["failed"] == refused["errors"].get("ECONNREFUSED")
-            and refused["opened"] >= kept - 1 and refused["live"] == 0, f"the refused: {refused}")
+    # Several stacks may lead to one call, and each is a site.
+    refused = peers(last, "127.0.0.1:1")
+    require(all(peer["opened"] == peer["failed"] == peer["errors"].get("ECONNREFUSED") and
+                peer["live"] == 0 for peer in refused) and
+            sum(peer["opened"] for peer in refused) >= kept - 1, f"{kept} times refused: {refused}")
     both = peers(last, address)
     require(sum(peer["live"] for peer in both) == 2 * kept, f"{kept} are kept: {both}")
     require(any(peer["connect_p50_s"] is not None for peer in both) and
-            all(peer["failed"] == 0 and peer["life_p50_s"] < 1 for peer in both), f"{both}")
+            all(peer["failed"] == 0 for peer in both), f"{both}")
     place.end(child)
     return f"{counts}"
 
@@ -86,8 +88,8 @@ def leak_is_named(place, node):
 def pool_does_not_rise(place, node):
     child, port, _ = run_program(place, node, "pool")
     counts = require_what_the_kernel_lists(place, child.pid)
-    (client, server) = peers(read_summaries(place.runs)[-1], f"127.0.0.1:{port}")
-    require(client["live"] == server["live"] == 40, f"the pool: {client}, {server}")
+    both = peers(read_summaries(place.runs)[-1], f"127.0.0.1:{port}")
+    require(sum(peer["live"] for peer in both) == 80, f"the pool: {both}")
     place.end(child)
     return f"{counts}, {require_nothing_rises(place.runs)} summaries"
 

@@ -290,7 +290,7 @@ static void a_forked_child_leaves_outcomes_to_its_parent(void **state)
     (void)state;
     connects(fd, &end);
     wait_for_outcome(fd);
-    child = fork();
+    child = _Fork(); /* without jemalloc's handlers, which are too much for the sanitizer */
     if (child == 0) {
         ls_resource_adopt_process();
         ls_descriptors_child_after_fork();
