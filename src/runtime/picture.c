@@ -278,7 +278,9 @@ static void describe_settings(struct ls_arena *arena, struct ls_snapshot *snapsh
 static void describe_health(struct ls_snapshot *snapshot)
 {
     snapshot->health.note_count = ls_notes_list(snapshot->health.notes, LS_SNAPSHOT_NOTES_MAX);
-    snapshot->health.state = ls_runtime.degraded ? LS_HEALTH_DEGRADED : LS_HEALTH_ACTIVE;
+    snapshot->health.state = ls_runtime.degraded || ls_v8_current_state() == LS_V8_UNKNOWN
+                                 ? LS_HEALTH_DEGRADED
+                                 : LS_HEALTH_ACTIVE;
     /* Relaxed: statistics. */
     snapshot->health.lost_acquires =
         ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks();
