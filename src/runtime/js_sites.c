@@ -200,6 +200,19 @@ void ls_js_sites_update(void)
     }
 }
 
+bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
+                          const struct ls_js_reading **settled)
+{
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (isolates[i].number != number)
+            continue;
+        *last = isolates[i].last;
+        *settled = isolates[i].settled;
+        return *last != NULL;
+    }
+    return false;
+}
+
 void ls_js_sites_totals(struct ls_js_totals *totals)
 {
     double fullest = -1;

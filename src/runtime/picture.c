@@ -330,6 +330,7 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
     snapshot->verdict.message = "";
     ls_loops_describe(now_ns, snapshot);
+    ls_isolates_describe(now_ns, snapshot);
     status = copy_modules(arena, snapshot);
     if (status == 0)
         status = copy_sites(arena, now_ns, snapshot);

@@ -19,6 +19,7 @@ import traceback
 sys.dont_write_bytecode = True
 
 import harmless
+import isolates
 import leaks
 import loops
 import unknown
@@ -52,6 +53,7 @@ SHORT = (
     "listeners: getData is named in 6 intervals",
     "listeners, fixed: nothing rises",
     "buffers: a heap site is named in 6 intervals",
+    "isolates have the figures of v8.getHeapStatistics",
     "200 workers come and go without a trace",
     "-e prints the same",
     "zlib, crypto, files, workers and streams give the same",
@@ -71,7 +73,7 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in LEAKS + (LONG if long else []):
+    for name, check in LEAKS + isolates.CHECKS + (LONG if long else []):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
