@@ -131,6 +131,11 @@ struct ls_js_totals {
     unsigned isolates;
 };
 void ls_js_sites_totals(struct ls_js_totals *totals);
+/* Since when a heap in use after major collections is known of the isolates that hold something of
+ * the site, and by how much those have risen since a time, at the most. Seconds since the process
+ * was first watched; -1 when nothing is known. */
+double ls_js_sites_heap_since(const struct ls_site *site);
+double ls_js_sites_heap_rise(const struct ls_site *site, double since_s);
 /* The last reading of that isolate, and the last made right after a major collection or NULL. False
  * when there is none. Valid until the next update. */
 bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,

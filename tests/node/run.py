@@ -54,6 +54,7 @@ SHORT = (
     "listeners, fixed: nothing rises",
     "buffers: a heap site is named in 6 intervals",
     "isolates have the figures of v8.getHeapStatistics",
+    "a full cache, much memory in use and rare collections: nothing rises",
     "200 workers come and go without a trace",
     "-e prints the same",
     "zlib, crypto, files, workers and streams give the same",
