@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import harmless
 import isolates
+import launches
 import leaks
 import loops
 import unknown
@@ -39,6 +40,7 @@ LEAKS = [
     ("SIGKILL leaves the last summary, and it names the leak", leaks.killed),
 ]
 LONG = [
+    ("3000 workers come and go without a trace", leaks.thousands_of_workers),
     ("listeners at 1,000 a minute are named in 60 s by default", leaks.leaking_listeners_by_default),
     ("listeners at 1,000 a minute, fixed: nothing rises by default", leaks.fixed_listeners_by_default),
     ("listeners, fixed: nothing rises in 3 minutes", leaks.fixed_listeners_for_long),
@@ -59,6 +61,8 @@ SHORT = (
     "-e prints the same",
     "zlib, crypto, files, workers and streams give the same",
     "children and cluster workers print the same and have runs of their own",
+    "a cluster worker and a forked child: the leak is named in both",
+    "a function of a vm context is named",
     "process.exit in the middle keeps its status and the final summary",
     "signals during allocation change nothing",
     "--heap-prof writes its profile",
@@ -76,7 +80,7 @@ def checks_for(version, node, long):
     major = major_of(node)
     for name, check in LEAKS + isolates.CHECKS + (LONG if long else []):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
-    for name, check in harmless.CHECKS:
+    for name, check in harmless.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
 
 

@@ -4,12 +4,15 @@ import glob
 import os
 import shutil
 import subprocess
+import threading
 
 from harness import ROOT
 
 NODES = os.path.join(ROOT, "build", "node")
 # Packages are small, but a mirror may be slow.
 PATIENCE = 300
+# Checks run side by side, and may want the same package.
+FETCHING = threading.Lock()
 
 
 def fetch_official(major):
@@ -23,6 +26,19 @@ def fetch_official(major):
         if problem or not os.path.exists(node):
             return None, problem or f"npm installed no {node}"
     return node, None
+
+
+def fetch_package(name, wanted):
+    """The folder of an npm package, given by name and version; a sentence when it cannot be had."""
+    prefix = os.path.join(NODES, name)
+    package = os.path.join(prefix, "node_modules", name)
+    with FETCHING:
+        if not os.path.exists(package):
+            os.makedirs(prefix, exist_ok=True)
+            problem = run(["npm", "install", "--no-audit", "--no-fund", "--prefix", prefix, wanted])
+            if problem:
+                return None, problem
+    return package, None
 
 
 def run(command, **how):
