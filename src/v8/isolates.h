@@ -10,6 +10,7 @@
  *   V1 -> V2  a reading is complete before its mailbox slot shows it
  *   V3 -> V4  whatever the isolate's thread did is over before its record reads as ended
  *   V5 -> V6  the collector is done with a record before it can be claimed again
+ *   V13 -> V14  number and thread are written before a record reads as live
  *
  * After fork: ls_v8_isolates_keep_only in the child.
  */
@@ -46,10 +47,14 @@ struct ls_v8_isolate {
     void *_Atomic isolate;
     _Atomic uint32_t state;
     struct ls_js_reading *_Atomic mailbox[LS_V8_MAILBOX];
+    /* Relaxed: the collector shows it, nothing hangs on it. */
+    _Atomic bool aside;
+    /* Written by claim, constant until the record is free again. */
+    uint64_t number;
+    int thread; /* kernel thread id */
 
     /* The isolate's thread only, from here on. */
     int loop; /* epoll descriptor of the environment's own event loop */
-    uint64_t number;
     uint64_t posted;
     enum ls_v8_sampler sampler;
     bool major_gc_pending; /* set in the GC callback, on the same thread */
@@ -81,6 +86,14 @@ unsigned ls_v8_isolate_post(struct ls_v8_isolate *record, struct ls_js_reading *
 struct ls_js_reading *ls_v8_isolates_take(void);
 /* Collector: isolates that ended and whose readings are all taken or dropped. */
 size_t ls_v8_isolates_take_ended(uint64_t *numbers, size_t capacity);
+
+/* Collector: the isolates that live. Returns how many were written. */
+struct ls_v8_isolate_view {
+    uint64_t number;
+    int thread;
+    bool aside;
+};
+size_t ls_v8_isolates_list(struct ls_v8_isolate_view *views, size_t capacity);
 
 /* In a forked child: only this record's thread still exists. NULL: none does. */
 void ls_v8_isolates_keep_only(struct ls_v8_isolate *record);

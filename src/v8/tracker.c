@@ -70,6 +70,7 @@ static void set_aside(struct ls_v8_isolate *record, uint64_t now)
     if (record->sampler != LS_V8_SAMPLER_ASIDE)
         ls_add_relaxed(&isolates_aside, 1);
     record->sampler = LS_V8_SAMPLER_ASIDE;
+    ls_store_relaxed(&record->aside, true);
     record->retry_ns = now + ASIDE_RETRY;
 }
 
@@ -78,6 +79,7 @@ static void leave_aside(struct ls_v8_isolate *record, enum ls_v8_sampler sampler
     if (record->sampler == LS_V8_SAMPLER_ASIDE)
         atomic_fetch_sub_explicit(&isolates_aside, 1, memory_order_relaxed);
     record->sampler = sampler;
+    ls_store_relaxed(&record->aside, false);
 }
 
 static void take_over(struct ls_v8_isolate *record, uint64_t now)
