@@ -115,6 +115,20 @@ static void note_v8_frames(void)
         ls_note(note);
 }
 
+static void note_v8_unread(void)
+{
+    static const char *said;
+    const char *note = ls_v8_unread_note();
+
+    if (note == said)
+        return;
+    if (said != NULL)
+        ls_note_remove(said);
+    if (note != NULL)
+        ls_note(note);
+    said = note;
+}
+
 /* Why a program that visibly grows is still being learned. */
 static void note_unjudged(const struct ls_judgement *judgement)
 {
@@ -202,6 +216,7 @@ static int summarise(bool final)
         ls_modules_refresh(&ls_ledger.modules, now_ns);
     note_v8();
     note_v8_frames();
+    note_v8_unread();
     ls_names_learn(stacks_known);
     take_lock();
     ls_ledger_drain();

@@ -135,8 +135,10 @@ static void start_optional_parts(void)
         ls_runtime.degraded = true;
     }
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) &&
-        ls_v8_start(ls_runtime.options.js_sample_bytes))
+        ls_v8_start(ls_runtime.options.js_sample_bytes)) {
         ls_hook_targets.safe_point = ls_v8_safe_point;
+        ls_hook_targets.environment_begins = ls_v8_environment_begins;
+    }
     if (!ls_heap_sees_malloc()) {
         ls_note(
             "malloc is not ours here: the program, or a library loaded before this one, has its "
