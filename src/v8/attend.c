@@ -30,6 +30,7 @@ static const struct ls_v8_symbols *symbols;
 static uint64_t configured_bytes;
 /* Relaxed: figures to show. */
 static _Atomic unsigned isolates_aside;
+static _Atomic unsigned isolates_stretched;
 static _Atomic uint64_t readings_dropped;
 
 void ls_v8_attend_start(const struct ls_v8_symbols *table, uint64_t sample_bytes)
@@ -45,6 +46,15 @@ static void become(struct ls_v8_isolate *record, enum ls_v8_sampler sampler)
     if (sampler == LS_V8_SAMPLER_ASIDE)
         ls_add_relaxed(&isolates_aside, 1);
     record->sampler = sampler;
+}
+
+static void set_interval(struct ls_v8_isolate *record, uint64_t bytes)
+{
+    if (record->interval_bytes > configured_bytes)
+        ls_add_relaxed(&isolates_stretched, -1U);
+    if (bytes > configured_bytes)
+        ls_add_relaxed(&isolates_stretched, 1);
+    record->interval_bytes = bytes;
 }
 
 static void begin_load(struct ls_v8_isolate *record, uint64_t now)
@@ -64,7 +74,7 @@ static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t 
     }
     become(record, LS_V8_SAMPLER_OURS);
     record->sampling_since_ns = now;
-    record->interval_bytes = configured_bytes;
+    set_interval(record, configured_bytes);
     ls_v8_intervals_start(&record->intervals, record->sampling.start_bytes);
     ls_v8_ages_reset(&record->ages);
     begin_load(record, now);
@@ -73,6 +83,7 @@ static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t 
 static void step_aside(struct ls_v8_isolate *record, uint64_t now, bool free_now)
 {
     become(record, LS_V8_SAMPLER_ASIDE);
+    set_interval(record, 0);
     record->free_since_ns = free_now ? now : 0;
     if (record->displaced < FREE_DOUBLINGS)
         record->displaced++;
@@ -124,7 +135,7 @@ void ls_v8_attend_load(struct ls_v8_isolate *record, uint64_t now)
     if (bytes != record->interval_bytes &&
         ls_v8_intervals_change(&record->intervals, count + 1, bytes)) {
         ls_v8_sampling_set_interval(&record->sampling, bytes);
-        record->interval_bytes = bytes;
+        set_interval(record, bytes);
         begin_load(record, now);
     } else if (load.elapsed_ns >= LOAD_WINDOW) {
         begin_load(record, now);
@@ -232,12 +243,18 @@ void ls_v8_attend_end(struct ls_v8_isolate *record, void *isolate)
 {
     if (record->sampler == LS_V8_SAMPLER_OURS && holds_sampler(record, 0))
         symbols->sampling_stop(symbols->isolate_heap_profiler(isolate));
+    set_interval(record, 0);
     become(record, LS_V8_SAMPLER_BROKEN);
 }
 
 unsigned ls_v8_attend_aside(void)
 {
     return ls_load_relaxed(&isolates_aside);
+}
+
+unsigned ls_v8_attend_stretched(void)
+{
+    return ls_load_relaxed(&isolates_stretched);
 }
 
 uint64_t ls_v8_attend_dropped(void)

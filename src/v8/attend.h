@@ -34,6 +34,8 @@ void ls_v8_attend_end(struct ls_v8_isolate *record, void *isolate);
 
 /* Isolates whose sampler another profiler holds; readings dropped because nobody took them. */
 unsigned ls_v8_attend_aside(void);
+/* Isolates that are sampled further apart than asked. */
+unsigned ls_v8_attend_stretched(void);
 uint64_t ls_v8_attend_dropped(void);
 
 #endif

@@ -384,6 +384,14 @@ const char *ls_v8_unread_note(void)
            "collected garbage";
 }
 
+const char *ls_v8_interval_note(void)
+{
+    if (ls_v8_attend_stretched() == 0)
+        return NULL;
+    return "JavaScript allocates so fast that V8's samples are taken further apart than js_sample "
+           "says, for their cost to stay below 2 % of a core";
+}
+
 uint64_t ls_v8_dropped_readings(void)
 {
     return ls_v8_attend_dropped();

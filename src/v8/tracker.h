@@ -43,6 +43,8 @@ const char *ls_v8_frames_note(void);
 
 /* The same while no isolate could be attended to, some intervals after the start. */
 const char *ls_v8_unread_note(void);
+/* The same while some isolate is sampled further apart than asked. */
+const char *ls_v8_interval_note(void);
 
 /* From a call that Node makes on every thread that is to run JavaScript, before its first line: the
  * isolate is known from then on, should its loop never wait. Asks V8 for an interrupt of this

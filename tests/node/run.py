@@ -18,6 +18,7 @@ import traceback
 sys.dont_write_bytecode = True
 
 import harmless
+import isolates_sampler
 import leaks
 import loops
 import native_names
@@ -71,6 +72,8 @@ def checks_for(major, node, long):
         yield f"node {major}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS:
         yield f"node {major}: {name}", lambda place, check=check: check(place, node, major)
+    for name, check in isolates_sampler.CHECKS + (isolates_sampler.LONG if long else []):
+        yield f"node {major}: {name}", lambda place, check=check: check(place, node)
 
 
 def lone_checks_for(major, node):

@@ -1,13 +1,16 @@
 'use strict';
 
-// A thread that never comes back to its event loop: node blocked.js now|later|worker SECONDS
+// A thread that never comes back to its event loop: node blocked.js now|later|worker|idle SECONDS.
+// With idle it does not even allocate.
 
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 
 const kept = [];
 
 function hoard() {
-    kept.push(Array.from({ length: 100 }, (_, n) => ({ n, text: `entry ${n}` })));
+    for (let n = 0; n < 100; n++) {
+        kept.push({ n, text: `entry ${n}`, list: [n, n + 1, n + 2] });
+    }
 }
 
 function churn() {
@@ -24,7 +27,7 @@ function spin(seconds) {
         }
         if (turns < (Date.now() + seconds * 1000 - end) / 10) {
             turns++;
-            for (let i = 0; i < 3; i++) {
+            for (let i = 0; i < 2; i++) {
                 hoard();
             }
         }
@@ -34,6 +37,8 @@ function spin(seconds) {
 const [mode, seconds] = isMainThread ? process.argv.slice(2) : ['now', workerData];
 if (mode === 'now') {
     spin(Number(seconds));
+} else if (mode === 'idle') {
+    for (let i = 0; ; i = (i + 1) | 0);
 } else if (mode === 'later') {
     setTimeout(spin, 300, Number(seconds));
 } else {
