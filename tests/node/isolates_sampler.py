@@ -16,10 +16,13 @@ def program(name):
 
 
 def histories(place):
-    """Every line of every history, by run."""
-    for path in sorted(glob.glob(os.path.join(place.runs, "*", "history*.jsonl"))):
-        with open(path, encoding="utf-8") as file:
-            yield [json.loads(line) for line in file]
+    """Every line of the history of each run."""
+    for run in place.run_directories():
+        lines = []
+        for path in glob.glob(os.path.join(run, "history*.jsonl")):
+            with open(path, encoding="utf-8") as file:
+                lines += [json.loads(line) for line in file]
+        yield sorted(lines, key=lambda entry: entry["sequence"])
 
 
 def live(entry, function):
@@ -171,6 +174,17 @@ def stretched(place, node):
             f" late {late / 1e6:.1f} of {truth['late'] / 1e6:.1f}")
 
 
+def snapshot(place, node):
+    """A heap is written to a file only when nobody else points into it."""
+    blob = os.path.join(place.path, "snapshot.blob")
+    options = place.options(interval="100ms", js_sample="16K")
+    built = place.run([node, "--snapshot-blob", blob, "--build-snapshot", program("snapshot_entry.js")],
+                      options)
+    require(built.returncode == 0, f"building: {built.returncode}: {built.stderr[-300:]}")
+    used = place.run([node, "--snapshot-blob", blob, program("snapshot_entry.js")], options)
+    require(used.stdout == b"entries 100000\n", f"{used.returncode}: {used.stdout} {used.stderr[-300:]}")
+
+
 CHECKS = [
     ("a program that spins from its first line is read", lambda p, n: blocked(p, n, "now")),
     ("a loop that never comes back is read", lambda p, n: blocked(p, n, "later")),
@@ -178,6 +192,7 @@ CHECKS = [
     ("a thread that cannot be read is told of", unreadable),
     ("spinning workers end while they are read", lambda p, n: storm(p, n, 60)),
     ("--heap-prof keeps its interval", option),
+    ("a start-up snapshot is built", snapshot),
     ("a sampler's interval is stretched under load, and nothing is lost", stretched),
 ]
 for _where in ("main", "worker"):
