@@ -12,6 +12,7 @@
  *   limits.c   setrlimit setrlimit64 prlimit prlimit64 mlockall
  *   alone.c    unshare setns
  *   loop.c     epoll_wait epoll_pwait epoll_pwait2
+ *   environment.c readlink
  *
  * Left alone, and why:
  *   operator new and delete   reach malloc by themselves; taking over some forms breaks programs
@@ -40,6 +41,8 @@ struct ls_hook_targets {
     void (*before_unload)(void);
     /* An event-loop thread is about to wait: no JavaScript is running. */
     void (*safe_point)(int loop);
+    /* A thread may be about to run JavaScript. */
+    void (*environment_begins)(void);
 };
 
 /* Not atomic: written once by the constructor, before the host has threads, or under start=off by

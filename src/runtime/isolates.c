@@ -21,6 +21,8 @@ static void fill_in(struct ls_snapshot_isolate *view, const struct ls_js_reading
     uint64_t last_gc_ns = last->taken_ns - last->since_major_gc_ns;
 
     view->major_gcs = (double)last->major_gcs;
+    if (!view->set_aside && last->sample_bytes > 0)
+        view->js_sample_bytes = last->sample_bytes;
     if (last->major_gcs > 0 && now_ns > last_gc_ns)
         view->since_major_gc_s = (double)(now_ns - last_gc_ns) / (double)LS_NS_PER_S;
     /* Statistics that contradicted themselves were left at 0. */

@@ -238,6 +238,7 @@ void ls_real_resolve(void)
     FIND(epoll_wait, "epoll_wait");
     FIND(epoll_pwait, "epoll_pwait");
     FIND(epoll_pwait2, "epoll_pwait2");
+    FIND(readlink, "readlink");
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;
         next_free = table.free;

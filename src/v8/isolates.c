@@ -47,7 +47,7 @@ static void reset(struct ls_v8_isolate *record, void *isolate)
     record->thread = ls_sys_gettid();
     ls_store_relaxed(&record->aside, false);
     record->posted = 0;
-    record->sampler = LS_V8_SAMPLER_OURS;
+    record->sampler = LS_V8_SAMPLER_WAITING;
     record->major_gc_pending = false;
     record->major_gcs = 0;
     record->last_major_gc_ns = 0;
@@ -55,8 +55,18 @@ static void reset(struct ls_v8_isolate *record, void *isolate)
     record->last_cost_ns = 0;
     record->last_reading_ns = 0;
     record->not_before_ns = 0;
-    record->retry_ns = 0;
     record->sampling_since_ns = 0;
+    record->sampling = (struct ls_v8_sampling){0};
+    record->intervals = (struct ls_v8_intervals){0};
+    record->interval_bytes = 0;
+    record->frames = 0;
+    record->load_since_ns = 0;
+    record->load_samples = 0;
+    record->free_since_ns = 0;
+    record->displaced = 0;
+    record->begun_ns = 0;
+    record->blocked = false;
+    record->interrupt_requested = false;
     record->places = NULL;
     record->place_capacity = 0;
     record->place_count = 0;

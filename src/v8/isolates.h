@@ -23,12 +23,15 @@
 
 #include "base/atomic.h"
 #include "v8/ages.h"
+#include "v8/interval.h"
 #include "v8/reading.h"
+#include "v8/sampling.h"
 
 #define LS_V8_ISOLATES_MAX 4096
 #define LS_V8_MAILBOX      8
 
 enum ls_v8_sampler {
+    LS_V8_SAMPLER_WAITING, /* not started yet: a program that profiles itself goes first */
     LS_V8_SAMPLER_OURS,
     LS_V8_SAMPLER_ASIDE,  /* another's, or stopped by another: retried later */
     LS_V8_SAMPLER_BROKEN, /* this isolate's profile could not be read: left alone */
@@ -64,8 +67,18 @@ struct ls_v8_isolate {
     uint64_t last_cost_ns;
     uint64_t last_reading_ns;
     uint64_t not_before_ns; /* readings are spaced by what they cost */
-    uint64_t retry_ns;
     uint64_t sampling_since_ns;
+    struct ls_v8_sampling sampling;
+    struct ls_v8_intervals intervals;
+    uint64_t interval_bytes; /* in force, without the mark that sampling adds */
+    double frames;           /* mean depth of the stacks last read */
+    uint64_t load_since_ns;  /* what sampling costs is measured from here */
+    uint64_t load_samples;
+    uint64_t free_since_ns; /* since when nobody has been seen to sample; 0: somebody does */
+    unsigned displaced;     /* times another has stopped or replaced ours */
+    uint64_t begun_ns;
+    bool blocked;             /* read in an interrupt since its loop was last seen waiting */
+    bool interrupt_requested; /* V8 has not called back yet */
     struct ls_v8_place *places;
     size_t place_capacity;
     size_t place_count;

@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import harmless
 import isolates
+import isolates_sampler
 import launches
 import leaks
 import loops
@@ -55,7 +56,7 @@ SERVICE = [
 SHORT = (
     "listeners: getData is named in 6 intervals",
     "listeners, fixed: nothing rises",
-    "buffers: a heap site is named in 6 intervals",
+    "buffers: readBody is named in 6 intervals",
     "isolates have the figures of v8.getHeapStatistics",
     "a full cache, much memory in use and rare collections: nothing rises",
     "200 workers come and go without a trace",
@@ -83,6 +84,8 @@ def checks_for(version, node, long):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
+    for name, check in isolates_sampler.CHECKS + (isolates_sampler.LONG if long else []):
+        yield f"node {version}: {name}", lambda place, check=check: check(place, node)
 
 
 def lone_checks_for(version, node):
