@@ -25,6 +25,9 @@ struct ls_js_function {
 /* No program counter and no pointer has this bit: such addresses are the kernel's. */
 #define LS_JS_FRAME_BIT ((uintptr_t)1 << 63)
 
+/* The frame runs optimised code, into which other functions may have been inlined. */
+#define LS_JS_FRAME_OPTIMISED ((uintptr_t)1)
+
 static inline uintptr_t ls_js_frame(const struct ls_js_function *function)
 {
     return (uintptr_t)function | LS_JS_FRAME_BIT;
@@ -35,7 +38,7 @@ static inline const struct ls_js_function *ls_js_frame_function(uintptr_t frame)
 {
     if ((frame & LS_JS_FRAME_BIT) == 0)
         return NULL;
-    return (const struct ls_js_function *)(frame & ~LS_JS_FRAME_BIT);
+    return (const struct ls_js_function *)(frame & ~(LS_JS_FRAME_BIT | LS_JS_FRAME_OPTIMISED));
 }
 
 #endif

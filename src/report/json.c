@@ -94,6 +94,32 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
     ls_emitter_array_end(emitter);
 }
 
+static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
+{
+    ls_emitter_array_begin(emitter, "isolates");
+    for (size_t i = 0; i < snapshot->isolate_count; i++) {
+        const struct ls_snapshot_isolate *isolate = &snapshot->isolates[i];
+
+        ls_emitter_object_begin(emitter, NULL);
+        ls_emitter_json_unsigned(emitter, "number", isolate->number);
+        ls_emitter_json_string(emitter, "thread", isolate->thread);
+        ls_emitter_json_number(emitter, "thread_id", isolate->thread_id, WHOLE);
+        ls_emitter_json_string(emitter, "state", isolate->set_aside ? "set aside" : "tracked");
+        ls_emitter_json_known_number(emitter, "used_heap_bytes", isolate->used_heap_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "used_heap_after_gc_bytes",
+                                     isolate->used_heap_after_gc_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "total_heap_bytes", isolate->total_heap_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "heap_limit_bytes", isolate->heap_limit_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "external_bytes", isolate->external_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "major_gcs", isolate->major_gcs, WHOLE);
+        ls_emitter_json_known_number(emitter, "since_major_gc_s", isolate->since_major_gc_s,
+                                     SECONDS);
+        ls_emitter_json_known_number(emitter, "js_sample_bytes", isolate->js_sample_bytes, WHOLE);
+        ls_emitter_object_end(emitter);
+    }
+    ls_emitter_array_end(emitter);
+}
+
 static void write_verdict(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
     ls_emitter_object_begin(emitter, "verdict");
@@ -226,6 +252,7 @@ int ls_report_write_json(const struct ls_snapshot *snapshot, const struct ls_sin
     write_health(&emitter, snapshot);
     write_memory(&emitter, &snapshot->memory);
     write_event_loops(&emitter, snapshot);
+    write_isolates(&emitter, snapshot);
     write_verdict(&emitter, snapshot);
     ls_emitter_array_begin(&emitter, "sites");
     for (size_t i = 0; i < snapshot->site_count; i++)

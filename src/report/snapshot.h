@@ -111,6 +111,22 @@ struct ls_snapshot_event_loop {
     double utilization;
 };
 
+/* A V8 heap. Figures that are not known are -1. */
+struct ls_snapshot_isolate {
+    uint64_t number;    /* never given twice in a process */
+    const char *thread; /* name of the thread it runs on */
+    int thread_id;      /* the kernel's */
+    bool set_aside;     /* another profiler has it: its sites are not tracked */
+    double used_heap_bytes;
+    double used_heap_after_gc_bytes; /* at the first safe point after the last major collection */
+    double total_heap_bytes;
+    double heap_limit_bytes;
+    double external_bytes;
+    double major_gcs;
+    double since_major_gc_s;
+    double js_sample_bytes;
+};
+
 /* RSS = the sum of the parts; a part that is not known is -1 and counts into unexplained. */
 struct ls_snapshot_memory {
     double rss_bytes;
@@ -168,6 +184,9 @@ struct ls_snapshot {
 
     const struct ls_snapshot_event_loop *event_loops;
     size_t event_loop_count;
+
+    const struct ls_snapshot_isolate *isolates;
+    size_t isolate_count;
 
     struct {
         enum ls_process_verdict state;

@@ -116,6 +116,27 @@ static void note_v8_frames(void)
         ls_note(note);
 }
 
+/* Has `note` among the notes in place of what was said before; either may be NULL. */
+static void note_instead(const char **said, const char *note)
+{
+    if (note == *said)
+        return;
+    if (*said != NULL)
+        ls_note_remove(*said);
+    if (note != NULL)
+        ls_note(note);
+    *said = note;
+}
+
+static void note_v8_reach(void)
+{
+    static const char *unread;
+    static const char *interval;
+
+    note_instead(&unread, ls_v8_unread_note());
+    note_instead(&interval, ls_v8_interval_note());
+}
+
 /* Why a program that visibly grows is still being learned. */
 static void note_unjudged(const struct ls_judgement *judgement)
 {
@@ -204,6 +225,7 @@ static int summarise(bool final)
     note_v8();
     note_v8_frames();
     ls_reconcile();
+    note_v8_reach();
     ls_names_learn(stacks_known);
     take_lock();
     ls_ledger_drain();

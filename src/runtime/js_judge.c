@@ -10,6 +10,8 @@
  *   - Do the dates of what is alive say that what is allocated stays, evenly since the start; and
  * did a reading some time before say so too? A cache that is filling looks like that until it is
  *     full, and no longer; at one reading nobody can tell.
+ *
+ * Either is withdrawn when the heap itself has not risen.
  */
 #include "runtime/runtime.h"
 
@@ -34,6 +36,9 @@
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
+/* A gain of which less than this share is in the heap is none. */
+#define FLAT_SHARE       0.25
+#define FLAT_LEAST_BYTES (8.0 * 1024 * 1024)
 
 struct evidence {
     uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
@@ -156,8 +161,8 @@ static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
            evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * since_s;
 }
 
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
-                      struct ls_trend_verdict *verdict)
+static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
+                           struct ls_trend_verdict *verdict)
 {
     const struct evidence *evidence = evidence_of(site);
 
@@ -177,6 +182,38 @@ void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
     verdict->growth_count_per_s = evidence->bytes_per_object > 0
                                       ? evidence->kept_bytes_per_s / evidence->bytes_per_object
                                       : 0;
+}
+
+/* What a site gains is in the heap, or is no gain: optimised code moves bytes from one function to
+ * another, and data that is made anew moves from who loaded it to who replaces it. The heap in use
+ * after collections stands still then. Told only of what is well above the heap's own ups and
+ * downs. */
+static bool is_in_the_heap(const struct ls_site *site)
+{
+    const struct ls_history *history = &site->history;
+    double since_s = ls_js_sites_heap_since(site);
+    double gain_bytes;
+    uint32_t first = 0;
+
+    if (history->count < 2 || since_s < 0)
+        return true;
+    while (first + 1 < history->count &&
+           history->points[first + 1].time_s - (double)history->points[first + 1].lag_s <= since_s)
+        first++;
+    if (since_s < history->points[first].time_s - (double)history->points[first].lag_s)
+        since_s = history->points[first].time_s - (double)history->points[first].lag_s;
+    gain_bytes = (double)history->points[history->count - 1].live_bytes -
+                 (double)history->points[first].live_bytes;
+    return gain_bytes < FLAT_LEAST_BYTES ||
+           ls_js_sites_heap_rise(site, since_s) >= FLAT_SHARE * gain_bytes;
+}
+
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+                      struct ls_trend_verdict *verdict)
+{
+    judge_evidence(site, sites_tested, verdict);
+    if (verdict->verdict == LS_VERDICT_RISING && !is_in_the_heap(site))
+        verdict->verdict = LS_VERDICT_SETTLING;
 }
 
 void ls_js_judge_absent(const struct ls_site *site)

@@ -339,7 +339,9 @@ static void describe_settings(struct ls_arena *arena, struct ls_snapshot *snapsh
 static void describe_health(struct ls_snapshot *snapshot)
 {
     snapshot->health.note_count = ls_notes_list(snapshot->health.notes, LS_SNAPSHOT_NOTES_MAX);
-    snapshot->health.state = ls_runtime.degraded ? LS_HEALTH_DEGRADED : LS_HEALTH_ACTIVE;
+    snapshot->health.state = ls_runtime.degraded || ls_v8_current_state() == LS_V8_UNKNOWN
+                                 ? LS_HEALTH_DEGRADED
+                                 : LS_HEALTH_ACTIVE;
     /* Relaxed: statistics. */
     snapshot->health.lost_acquires =
         ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks() + ls_resource_missed();
@@ -389,6 +391,7 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
     snapshot->verdict.message = "";
     ls_loops_describe(now_ns, snapshot);
+    ls_isolates_describe(now_ns, snapshot);
     status = copy_modules(arena, snapshot);
     if (status == 0)
         status = copy_sites(arena, now_ns, snapshot);

@@ -321,6 +321,7 @@ void ls_real_resolve(void)
     FIND(epoll_wait, "epoll_wait");
     FIND(epoll_pwait, "epoll_pwait");
     FIND(epoll_pwait2, "epoll_pwait2");
+    FIND(readlink, "readlink");
     find_descriptor_functions(&table);
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "system/memory.h"
+#include "v8/weights.h"
 
 #define CYCLE_MIN_NS UINT64_C(1000000000)
 
@@ -97,11 +98,13 @@ void ls_v8_age_table_clean_up(struct ls_v8_age_table *table)
 
 static void fill_sites(const struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
                        const struct ls_v8_sample *samples, size_t count,
-                       struct ls_v8_age_table *table)
+                       const struct ls_v8_intervals *intervals, struct ls_v8_age_table *table)
 {
     for (size_t i = 0; i < count; i++) {
         int64_t site = ls_v8_rollup_site_of(rollup, samples[i].node_id);
-        double bytes = (double)samples[i].size * samples[i].count;
+        double objects =
+            intervals ? ls_v8_sample_weight(intervals, &samples[i]) : (double)samples[i].count;
+        double bytes = (double)samples[i].size * objects;
 
         if (site < 0)
             continue;
@@ -115,8 +118,9 @@ static void fill_sites(const struct ls_v8_ages *ages, struct ls_v8_rollup *rollu
 }
 
 int ls_v8_ages_read(struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
-                    const struct ls_v8_sample *samples, size_t count, uint64_t now_ns,
-                    bool after_major_gc, struct ls_v8_age_table *table)
+                    const struct ls_v8_sample *samples, size_t count,
+                    const struct ls_v8_intervals *intervals, uint64_t now_ns, bool after_major_gc,
+                    struct ls_v8_age_table *table)
 {
     bool cycle_ends = after_major_gc && now_ns - ages->cycle.time_ns >= CYCLE_MIN_NS;
     int status = make_table(ages, rollup->site_count, now_ns, table);
@@ -126,7 +130,7 @@ int ls_v8_ages_read(struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
     for (size_t i = 0; i < count; i++)
         ages->newest_id = samples[i].id > ages->newest_id ? samples[i].id : ages->newest_id;
     if (status == 0)
-        fill_sites(ages, rollup, samples, count, table);
+        fill_sites(ages, rollup, samples, count, intervals, table);
     add_mark(ages, now_ns);
     if (cycle_ends)
         ages->cycle = (struct ls_v8_age_mark){ages->newest_id, now_ns};

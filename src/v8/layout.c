@@ -21,6 +21,7 @@ struct constant {
 static const struct constant constants[] = {
     CONSTANT(frame_function, "v8dbg_off_fp_function"),
     CONSTANT(frame_context, "v8dbg_off_fp_context"),
+    CONSTANT(frame_bytecode, "v8dbg_off_fp_bytecode_array"),
     CONSTANT(map_instance_type, "v8dbg_class_Map__instance_type__uint16_t"),
     CONSTANT(function_shared, "v8dbg_class_JSFunction__shared__SharedFunctionInfo"),
     CONSTANT(shared_name, "v8dbg_class_SharedFunctionInfo__name_or_scope_info__Object",
@@ -37,6 +38,7 @@ static const struct constant constants[] = {
     CONSTANT(string_second, "v8dbg_class_ConsString__second__String"),
     CONSTANT(string_actual, "v8dbg_class_ThinString__actual__String"),
     CONSTANT(string_resource, "v8dbg_class_ExternalString__resource__Object"),
+    CONSTANT(type_bytecode, "v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE"),
     CONSTANT(type_shared, "v8dbg_type_SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE"),
     CONSTANT(type_script, "v8dbg_type_Script__SCRIPT_TYPE"),
     CONSTANT(type_scope_info, "v8dbg_type_ScopeInfo__SCOPE_INFO_TYPE"),
@@ -84,7 +86,7 @@ bool ls_v8_layout_find(struct ls_v8_layout *layout, void *scope)
         return false;
     for (size_t i = 0; i < LS_ARRAY_LENGTH(constants); i++) {
         const int *value = find(scope, constants[i].names);
-        bool is_type = constants[i].offset >= offsetof(struct ls_v8_layout, type_shared) &&
+        bool is_type = constants[i].offset >= offsetof(struct ls_v8_layout, type_bytecode) &&
                        constants[i].offset <= offsetof(struct ls_v8_layout, type_scope_info);
 
         if (value == NULL || (!is_type && (*value < -OFFSET_MAX || *value > OFFSET_MAX)))

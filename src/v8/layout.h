@@ -17,6 +17,7 @@
 struct ls_v8_layout {
     int frame_function; /* from the frame pointer, as the next */
     int frame_context;
+    int frame_bytecode; /* of a frame that runs no optimised code */
 
     int map_instance_type; /* 16 bits wide */
     int function_shared;
@@ -33,6 +34,7 @@ struct ls_v8_layout {
     int string_resource; /* of an external string; the address of its characters follows */
 
     /* Instance types. */
+    int type_bytecode;
     int type_shared;
     int type_script;
     int type_scope_info;

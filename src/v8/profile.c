@@ -7,6 +7,7 @@
 #include "base/math.h"
 #include "system/memory.h"
 #include "v8/functions.h"
+#include "v8/weights.h"
 
 #define FIRST_SITES      64
 #define FIRST_NODE_SITES 256
@@ -243,26 +244,43 @@ static double allocation_variance(const struct ls_v8_allocation *allocation, dou
     return (double)allocation->count * size * size * missed_over_taken;
 }
 
-static int add_node(struct walk *walk)
+/* What the node allocated itself and still lives. 0, or -EFAULT. */
+static int weigh_node(const struct ls_v8_profile_source *source, const struct ls_v8_node *node,
+                      struct ls_v8_node_weight *sum)
 {
-    struct level *level = &walk->levels[walk->depth - 1];
-    const struct ls_v8_allocation *allocations = level->node->allocations.begin;
-    int64_t length =
-        ls_v8_vector_length(walk->source, &level->node->allocations, sizeof(*allocations));
-    double bytes = 0;
-    double count = 0;
-    double variance = 0;
+    const struct ls_v8_allocation *allocations = node->allocations.begin;
+    int64_t length = ls_v8_vector_length(source, &node->allocations, sizeof(*allocations));
 
     if (length < 0)
         return (int)length;
-    for (int64_t i = 0; i < length; i++) {
-        bytes += (double)allocations[i].size * allocations[i].count;
-        count += allocations[i].count;
-        variance += allocation_variance(&allocations[i], walk->source->sample_bytes);
-    }
-    level->subtree_bytes = bytes;
-    if (count <= 0)
+    if (source->weights) {
+        const struct ls_v8_node_weight *weight = ls_v8_weights_of(source->weights, node->id);
+
+        if (weight)
+            *sum = *weight;
         return 0;
+    }
+    for (int64_t i = 0; i < length; i++) {
+        sum->bytes += (double)allocations[i].size * allocations[i].count;
+        sum->count += allocations[i].count;
+        sum->variance_bytes += allocation_variance(&allocations[i], source->sample_bytes);
+    }
+    return 0;
+}
+
+static int add_node(struct walk *walk)
+{
+    struct level *level = &walk->levels[walk->depth - 1];
+    struct ls_v8_node_weight sum = {0};
+    int status = weigh_node(walk->source, level->node, &sum);
+
+    if (status < 0)
+        return status;
+    level->subtree_bytes = sum.bytes;
+    if (sum.count <= 0)
+        return 0;
+    walk->rollup->bytes += sum.bytes;
+    walk->rollup->frame_bytes += sum.bytes * (double)(walk->depth - 1);
 
     int64_t index = find_site(walk->rollup, level->owner);
 
@@ -275,11 +293,11 @@ static int add_node(struct walk *walk)
 
     struct ls_js_site *site = &walk->rollup->sites[index];
 
-    site->live_bytes += bytes;
-    site->live_count += count;
-    site->variance_bytes += variance;
-    if (bytes > walk->rollup->heaviest[index] || site->stack_length == 0) {
-        walk->rollup->heaviest[index] = bytes;
+    site->live_bytes += sum.bytes;
+    site->live_count += sum.count;
+    site->variance_bytes += sum.variance_bytes;
+    if (sum.bytes > walk->rollup->heaviest[index] || site->stack_length == 0) {
+        walk->rollup->heaviest[index] = sum.bytes;
         keep_stack(walk, site);
     }
     return remember_node(walk->rollup, level->node->id, (size_t)index);

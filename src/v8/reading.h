@@ -51,6 +51,7 @@ struct ls_js_reading {
     size_t heap_limit_bytes;
     size_t external_bytes;
     size_t malloced_bytes;
+    double sample_bytes; /* mean between V8's samples at this moment */
     size_t site_count;
     struct ls_js_site *sites;
     /*

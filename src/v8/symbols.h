@@ -17,11 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef void ls_v8_interrupt_callback(void *isolate, void *data);
 typedef void ls_v8_gc_callback(void *isolate, int type, int flags, void *data);
 
 enum {
-    /* v8::GCType: major collections only
-     * (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-callbacks.h). */
+    /* v8::GCType (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-callbacks.h). */
     LS_V8_GC_MARK_SWEEP_COMPACT = 1 << 2,
     LS_V8_GC_ANY = 0xff,
     LS_V8_SAMPLING_NO_FLAGS = 0,
@@ -39,6 +39,7 @@ struct ls_v8_symbols {
     void (*isolate_heap_statistics)(void *isolate, void *statistics);
     void (*add_gc_epilogue)(void *isolate, ls_v8_gc_callback *callback, void *data, int filter);
     void (*remove_gc_epilogue)(void *isolate, ls_v8_gc_callback *callback, void *data);
+    void (*request_interrupt)(void *isolate, ls_v8_interrupt_callback *callback, void *data);
     void (*heap_statistics_init)(void *statistics);
     void (*handle_scope_open)(void *scope, void *isolate);
     void (*handle_scope_close)(void *scope);

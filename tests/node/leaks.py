@@ -238,6 +238,10 @@ def leaking_worker_without_environment(place, node):
     return leaking_worker(place, node, ["empty"])
 
 
+def thousands_of_workers(place, node):
+    return many_workers(place, node, 3000)
+
+
 def many_workers(place, node, count=200):
     child = place.start([node, os.path.join(PROGRAMS, "many_workers.js"), str(count)],
                         place.options(interval="500ms", js_sample="64K"), stdout=subprocess.PIPE)
@@ -250,6 +254,11 @@ def many_workers(place, node, count=200):
     require(own[-1] <= own[len(own) // 3] + 2 * 2**20, f"own_bytes {own}")
     states = {s["health"]["state"] for s in watch.summaries()}
     require(states == {"active"}, f"{states}: {watch.last()['health']['notes']}")
+    isolates = [s["isolates"] for s in watch.summaries()]
+    # One worker at a time, and one that ends while it is looked at.
+    require(max(len(each) for each in isolates) <= 3, f"isolates {[len(each) for each in isolates]}")
+    newest = max(isolate["number"] for each in isolates for isolate in each)
+    require(newest > count / 2, f"{newest} isolates were seen of {count}")
     return f"own_bytes {own[len(own) // 3]} -> {own[-1]}"
 
 

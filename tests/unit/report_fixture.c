@@ -1,4 +1,5 @@
 #include "report_fixture.h"
+#include "report_fixture_isolates.h"
 
 #include <string.h>
 
@@ -280,6 +281,8 @@ void fixture_leaking_node(struct ls_snapshot *snapshot)
                    .unexplained_bytes = 8.7 * MIB},
         .event_loops = leaking_loops,
         .event_loop_count = LS_ARRAY_LENGTH(leaking_loops),
+        .isolates = leaking_isolates,
+        .isolate_count = LS_ARRAY_LENGTH(leaking_isolates),
         .verdict = {.state = LS_PROCESS_LEAKING,
                     .rising_sites = 3,
                     .rising_growth_bytes_per_s = 416666.7,
@@ -483,6 +486,8 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
                    .unexplained_bytes = infinite},
         .event_loops = loops,
         .event_loop_count = 2,
+        .isolates = hostile_isolates,
+        .isolate_count = 1,
         .verdict = {.state = LS_PROCESS_LEARNING,
                     .rising_sites = 1,
                     .explained_growth_share = not_a_number},

@@ -76,7 +76,7 @@ static void read_samples(struct isolate *isolate, uint64_t first, uint64_t last,
         samples[count++] = (struct ls_v8_sample){.node_id = 1, .size = 100, .count = 1, .id = id};
     ls_v8_age_table_clean_up(&isolate->table);
     isolate->rollup.sites[0].survived_bytes = 0;
-    assert_int_equal(ls_v8_ages_read(&isolate->ages, &isolate->rollup, samples, count,
+    assert_int_equal(ls_v8_ages_read(&isolate->ages, &isolate->rollup, samples, count, NULL,
                                      (uint64_t)(time_s * 1e9), after_major_gc, &isolate->table),
                      0);
 }
@@ -210,9 +210,9 @@ static void without_memory_the_marks_go_on(void **state)
     (void)state;
     set_up(&isolate);
     memory_exhausted = true;
-    assert_int_equal(
-        ls_v8_ages_read(&isolate.ages, &isolate.rollup, &sample, 1, SECOND, false, &isolate.table),
-        -ENOMEM);
+    assert_int_equal(ls_v8_ages_read(&isolate.ages, &isolate.rollup, &sample, 1, NULL, SECOND,
+                                     false, &isolate.table),
+                     -ENOMEM);
     memory_exhausted = false;
     read_samples(&isolate, 1, 14, 2, false);
     assert_near((double)isolate.table.bytes[0], 700);

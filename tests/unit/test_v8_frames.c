@@ -17,8 +17,9 @@ static struct v8_image image;
 static const struct ls_managed *managed;
 static void *memory;
 static int isolate_of_the_test;
-/* Two words below each frame pointer: the function; one below: the context. */
-static uintptr_t stack[FRAMES * 4];
+/* Below each frame pointer, a word each: the context, the function, a count, the bytecode. */
+#define FRAME_WORDS 6
+static uintptr_t stack[FRAMES * FRAME_WORDS];
 static struct ls_managed_frame frames[FRAMES];
 
 static void *current_isolate(void)
@@ -47,7 +48,7 @@ static int set_up(void **state)
 
 static void put(size_t index, uintptr_t function)
 {
-    uintptr_t *pointer = &stack[index * 4 + 2];
+    uintptr_t *pointer = &stack[index * FRAME_WORDS + 4];
 
     pointer[-1] = v8_object(&image, 600, 2);
     pointer[-2] = function;
@@ -138,7 +139,7 @@ static void a_builtin_frame_is_told_by_its_kind(void **state)
 
     (void)state;
     put(0, closure);
-    stack[1] = v8_small(17);
+    stack[3] = v8_small(17);
     managed->name(&memory, frames, 1);
     assert_int_equal(frames[0].identity, 0);
 }
@@ -161,6 +162,27 @@ static void among_many_frames_each_gets_its_own(void **state)
             assert_null(found);
         else
             assert_int_equal(found->column, i + 1);
+    }
+}
+
+static void a_frame_without_bytecode_runs_optimised_code(void **state)
+{
+    struct v8_function function = {.script = script_of("/app/a.js", "x")};
+    uintptr_t closure = v8_closure(&image, &function);
+    const uintptr_t others[] = {0, v8_small(3), v8_one_byte(&image, "x"), UINTPTR_MAX - 2};
+    const struct ls_js_function *found;
+
+    (void)state;
+    put(0, closure);
+    stack[0] = v8_object(&image, TYPE_BYTECODE, 4);
+    managed->name(&memory, frames, 1);
+    assert_int_equal(frames[0].identity & LS_JS_FRAME_OPTIMISED, 0);
+    found = ls_js_frame_function(frames[0].identity);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        stack[0] = others[i];
+        managed->name(&memory, frames, 1);
+        assert_int_equal(frames[0].identity & LS_JS_FRAME_OPTIMISED, LS_JS_FRAME_OPTIMISED);
+        assert_ptr_equal(ls_js_frame_function(frames[0].identity), found);
     }
 }
 
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup(frames_without_a_function_have_no_name, set_up),
         cmocka_unit_test_setup(a_builtin_frame_is_told_by_its_kind, set_up),
         cmocka_unit_test_setup(among_many_frames_each_gets_its_own, set_up),
+        cmocka_unit_test_setup(a_frame_without_bytecode_runs_optimised_code, set_up),
         cmocka_unit_test_setup(shared_data_is_looked_at_anew_after_a_major_collection, set_up),
         cmocka_unit_test_setup(no_word_of_the_heap_can_do_harm, set_up),
     };

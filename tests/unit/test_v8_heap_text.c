@@ -90,7 +90,7 @@ static void strings_that_stand_for_others_are_followed(void **state)
     uintptr_t cons = v8_pair(&image, TYPE_CONS_ONE, 7, get, data);
     uintptr_t flat = v8_pair(&image, TYPE_CONS_ONE, 3, get, v8_one_byte(&image, ""));
     uintptr_t thin = v8_pair(&image, TYPE_THIN_ONE, 7, cons, 0);
-    uintptr_t outside = v8_pair(&image, TYPE_EXTERNAL_ONE, 5, 0, (uintptr_t)"abcdefgh");
+    uintptr_t outside = v8_pair(&image, TYPE_EXTERNAL_ONE, 5, 0, (uintptr_t) "abcdefgh");
 
     (void)state;
     assert_string_equal(text_of(cons), "getData");

@@ -1,6 +1,6 @@
 /*
- * Objects of a V8 heap, made by hand for tests, laid out as Node 22 has them; and V8's constants for
- * debuggers, exported as V8 does, so that the code under test finds them by their names.
+ * Objects of a V8 heap, made by hand for tests, laid out as Node 22 has them; and V8's constants
+ * for debuggers, exported as V8 does, so that the code under test finds them by their names.
  */
 #ifndef V8_IMAGE_H
 #define V8_IMAGE_H
@@ -16,6 +16,7 @@ enum {
     TYPE_SLICED_ONE = 43,
     TYPE_THIN_ONE = 45,
     TYPE_SCRIPT = 167,
+    TYPE_BYTECODE = 205,
     TYPE_SCOPE = 272,
     TYPE_SHARED = 274,
     TYPE_FUNCTION = 2066,
