@@ -1,6 +1,7 @@
 #include "capture/connections.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +16,15 @@
 
 #define CONNECTING  (1u << 30)
 #define CONNECTED   (1u << 31)
-#define PEER(state) ((state) & (CONNECTING - 1))
+#define USED        (1u << 29) /* data has moved, or the kernel does not tell */
+#define UNUSED      (1u << 28) /* none had moved when the kernel was asked last */
+#define PEER(state) ((state) & (UNUSED - 1))
+
+/* Descriptors looked at by one call of a hook: a few system calls where they are all unused. */
+#define ASKED_AT_ONCE 16
+
+_Atomic uint32_t ls_connections_asked_end;
+static _Atomic uint32_t asked; /* all below this number have been looked at */
 
 _Static_assert(sizeof(struct sockaddr_un) <= LS_PEER_ADDRESS_BYTES, "the longest that is kept");
 
@@ -182,4 +191,54 @@ void ls_connection_drop(struct ls_connection *connection)
 void ls_connection_child_after_fork(struct ls_connection *connection)
 {
     ls_store_relaxed(&connection->state, ls_load_relaxed(&connection->state) & ~CONNECTING);
+}
+
+static uint32_t use_of(int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+    const socklen_t needed = offsetof(struct tcp_info, tcpi_data_segs_out) + sizeof(uint32_t);
+
+    if (ls_sys_call6(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, (long)&info, (long)&length, 0) !=
+            0 ||
+        length < needed)
+        return USED;
+    return info.tcpi_data_segs_in != 0 || info.tcpi_data_segs_out != 0 ? USED : UNUSED;
+}
+
+void ls_connections_begin_asking(uint32_t end)
+{
+    ls_store_relaxed(&ls_connections_asked_end, 0);
+    ls_store_relaxed(&asked, 0);
+    ls_store_relaxed(&ls_connections_asked_end, end);
+}
+
+/* Relaxed throughout: whoever takes a stretch of numbers looks at what is there then; a number that
+ * is closed meanwhile moves on, and the question was harmless. */
+void ls_connections_ask_some(void)
+{
+    uint32_t end = ls_load_relaxed(&ls_connections_asked_end);
+    uint32_t from;
+
+    if (!ls_resource_is_own_process())
+        return;
+    from = ls_add_relaxed(&asked, ASKED_AT_ONCE);
+    if (from + ASKED_AT_ONCE >= end)
+        ls_store_relaxed(&ls_connections_asked_end, 0);
+    for (uint32_t fd = from; fd < from + ASKED_AT_ONCE && fd < end; fd++) {
+        struct ls_connection *connection = ls_descriptor_connection_at((int)fd);
+        uint32_t state = connection == NULL ? 0 : ls_load_relaxed(&connection->state);
+
+        if ((state & CONNECTED) != 0 && (state & USED) == 0)
+            move(connection, state, (state & ~UNUSED) | use_of((int)fd));
+    }
+}
+
+bool ls_connection_is_unused(const struct ls_connection *connection, uint64_t since_before_ns,
+                             uint32_t *peer)
+{
+    uint32_t state = ls_load_relaxed(&connection->state);
+
+    *peer = PEER(state);
+    return (state & UNUSED) != 0 && ls_load_relaxed(&connection->since_ns) < since_before_ns;
 }

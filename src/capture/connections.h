@@ -12,10 +12,12 @@
 #ifndef LS_CAPTURE_CONNECTIONS_H
 #define LS_CAPTURE_CONNECTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 
 /* All zero: none. */
 struct ls_connection {
@@ -30,6 +32,26 @@ void ls_connection_attempted(int fd, const struct sockaddr *address, socklen_t l
 void ls_connection_accepted(int listener, int fd);
 /* After the program has read SO_ERROR. */
 void ls_connection_told(int fd, int error);
+
+/*
+ * Whether data has ever moved is asked of the kernel, by the host's threads as they come through a
+ * hook: the collector has other descriptors. Once an interval the collector says below which number
+ * there is something to ask.
+ */
+extern _Atomic uint32_t ls_connections_asked_end; /* 0: nothing to ask */
+void ls_connections_begin_asking(uint32_t end);
+void ls_connections_ask_some(void);
+
+static inline void ls_connections_ask(void)
+{
+    /* Relaxed: a hint that is looked at again and again. */
+    if (LS_UNLIKELY(ls_load_relaxed(&ls_connections_asked_end) != 0))
+        ls_connections_ask_some();
+}
+
+/* Connected before that time, and nothing had moved when the kernel was asked last. */
+bool ls_connection_is_unused(const struct ls_connection *connection, uint64_t since_before_ns,
+                             uint32_t *peer);
 
 /* For the descriptor table: the descriptor is about to be closed; the number stands for something
  * else already; a child of fork, which must not ask for outcomes its parent waits for. */

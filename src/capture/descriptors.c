@@ -175,6 +175,18 @@ void ls_descriptors_closing_range(unsigned first, unsigned last)
     }
 }
 
+struct ls_connection *ls_descriptor_connection_at(int fd)
+{
+    struct entry *entry = find(fd);
+
+    return entry == NULL ? NULL : &entry->connection;
+}
+
+uint32_t ls_descriptors_end(void)
+{
+    return ls_load_relaxed(&chunks_end) * CHUNK_ENTRIES;
+}
+
 typedef void visit_entry(struct entry *entry);
 
 static void for_each(visit_entry *visit)

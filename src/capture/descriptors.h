@@ -48,6 +48,11 @@ void ls_descriptors_closing_range(unsigned first, unsigned last);
 /* Of a tracked socket of this process, with the stack that opened it; else NULL. */
 struct ls_connection *ls_descriptor_connection(int fd, uint32_t *stack);
 
+/* The same without these questions; NULL where no descriptor has been yet. */
+struct ls_connection *ls_descriptor_connection_at(int fd);
+/* One past the highest number there may be. */
+uint32_t ls_descriptors_end(void);
+
 /* In a child of fork, before it has other threads. */
 void ls_descriptors_child_after_fork(void);
 

@@ -43,6 +43,7 @@ struct ls_peer {
     _Atomic uint32_t lives[LS_PEER_CLASSES]; /* from connected to closed */
 
     /* The collector's. */
+    uint32_t unused;
     uint64_t opened_before;
     double opened_per_s;
 };

@@ -49,6 +49,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *length)
     int fd = opened(LS_REAL(accept)(listener, address, length));
 
     ls_connection_accepted(listener, fd);
+    ls_connections_ask();
     return fd;
 }
 
@@ -57,6 +58,7 @@ int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags
     int fd = opened(LS_REAL(accept4)(listener, address, length, flags));
 
     ls_connection_accepted(listener, fd);
+    ls_connections_ask();
     return fd;
 }
 
@@ -66,6 +68,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
     int status = LS_REAL(connect)(fd, address, length);
 
     ls_connection_attempted(fd, address, length, status == 0 ? 0 : errno, begun_ns);
+    ls_connections_ask();
     return status;
 }
 

@@ -178,6 +178,7 @@ static void write_peers(struct ls_emitter *emitter, const struct ls_snapshot_sit
         ls_emitter_json_number(emitter, "opened", peer->opened, WHOLE);
         ls_emitter_json_number(emitter, "opened_per_s", peer->opened_per_s, RATE);
         ls_emitter_json_number(emitter, "live", peer->live, WHOLE);
+        ls_emitter_json_number(emitter, "unused", peer->unused, WHOLE);
         ls_emitter_json_number(emitter, "failed", peer->failed, WHOLE);
         ls_emitter_object_begin(emitter, "errors");
         for (size_t k = 0; k < peer->error_count; k++)

@@ -53,6 +53,7 @@ struct ls_snapshot_peer {
     double opened;        /* attempts to connect, or sockets accepted */
     double opened_per_s;  /* since the summary before */
     double live;          /* sockets open */
+    double unused;        /* of live, those that never sent or received and are an interval old */
     double failed;        /* attempts */
     double connect_p50_s; /* median of those that succeeded; -1 when there is none */
     double life_p50_s;    /* median time from connected to closed; -1 when there is none */

@@ -93,10 +93,16 @@ static void peer_line(struct ls_line *line, const struct place *place)
                  LS_TEXT_COLUMNS - FUNCTION_COLUMN);
 }
 
-static void error_line(struct ls_line *line, const struct ls_snapshot_peer *peer)
+/* What is to be said beyond the columns; false when nothing is. */
+static bool remarks(struct ls_line *line, const struct ls_snapshot_peer *peer)
 {
     ls_line_pad_to(line, ADDRESS_COLUMN + 2);
-    ls_text_string(&line->text, "failed with ");
+    if (peer->unused > 0) {
+        ls_units_count(&line->text, peer->unused);
+        ls_text_string(&line->text, " open and never used");
+    }
+    if (peer->error_count > 0)
+        ls_text_string(&line->text, peer->unused > 0 ? "; failed with " : "failed with ");
     for (size_t i = 0; i < peer->error_count; i++) {
         if (i > 0)
             ls_text_string(&line->text, ", ");
@@ -104,6 +110,7 @@ static void error_line(struct ls_line *line, const struct ls_snapshot_peer *peer
         ls_text_char(&line->text, ' ');
         ls_units_count(&line->text, (double)peer->errors[i].count);
     }
+    return peer->unused > 0 || peer->error_count > 0;
 }
 
 void ls_text_write_peers(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
@@ -127,9 +134,9 @@ void ls_text_write_peers(struct ls_emitter *emitter, const struct ls_snapshot *s
     for (size_t i = 0; i < count; i++) {
         peer_line(&line, &places[i]);
         ls_line_end(&line, emitter);
-        if (places[i].peer->error_count > 0) {
-            error_line(&line, places[i].peer);
+        if (remarks(&line, places[i].peer))
             ls_line_end(&line, emitter);
-        }
+        else
+            ls_text_clear(&line.text);
     }
 }

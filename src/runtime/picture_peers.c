@@ -4,9 +4,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "capture/connections.h"
+#include "capture/descriptors.h"
 #include "capture/peers.h"
 #include "ledger/ledger.h"
 #include "report/socket_address.h"
+#include "runtime/runtime.h"
 #include "system/clock.h"
 
 /* One address of a site, over all its stacks. */
@@ -60,6 +63,26 @@ static const char *error_name(int number)
     return "other";
 }
 
+/* Those that have been open for an interval. */
+static void count_unused(uint64_t now_ns)
+{
+    uint32_t end = ls_descriptors_end();
+
+    for (uint32_t fd = 0; fd < end; fd++) {
+        const struct ls_connection *connection = ls_descriptor_connection_at((int)fd);
+        uint32_t number;
+        struct ls_peer *peer;
+
+        if (connection == NULL ||
+            !ls_connection_is_unused(connection, now_ns - ls_runtime.options.interval_ns, &number))
+            continue;
+        peer = ls_peer_at(number);
+        if (peer != NULL)
+            peer->unused++;
+    }
+    ls_connections_begin_asking(end);
+}
+
 void ls_picture_peers_begin(uint64_t now_ns)
 {
     double seconds = (double)(now_ns - last_ns) / (double)LS_NS_PER_S;
@@ -71,7 +94,9 @@ void ls_picture_peers_begin(uint64_t now_ns)
         if (last_ns != 0 && seconds > 0)
             peer->opened_per_s = (double)(opened - peer->opened_before) / seconds;
         peer->opened_before = opened;
+        peer->unused = 0;
     }
+    count_unused(now_ns);
     last_ns = now_ns;
 }
 
@@ -153,6 +178,7 @@ static void add_up(struct sums *sum, const struct ls_peer *peer)
     sum->peer.opened += (double)ls_load_relaxed(&peer->opened);
     sum->peer.opened_per_s += peer->opened_per_s;
     sum->peer.live += live > 0 ? (double)live : 0;
+    sum->peer.unused += peer->unused;
     sum->peer.failed += (double)ls_load_relaxed(&peer->failed);
     for (size_t i = 0; i < LS_PEER_ERRORS; i++) {
         uint32_t count = ls_load_relaxed(&peer->errors[i].count);

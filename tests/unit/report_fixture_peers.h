@@ -9,6 +9,7 @@ static const struct ls_snapshot_peer accept_peers[] = {
      .opened = 1004,
      .opened_per_s = 3.5,
      .live = 214,
+     .unused = 12,
      .connect_p50_s = -1,
      .life_p50_s = 12.5},
     {.address = "[2001:db8:85a3::8a2e:370:7334]:65535",

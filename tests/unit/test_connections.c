@@ -279,6 +279,55 @@ static void accepted_sockets_count_for_the_listeners_address(void **state)
     close(end.fd);
 }
 
+static bool is_unused(int fd)
+{
+    uint32_t peer;
+
+    ls_connections_begin_asking(ls_descriptors_end());
+    while (ls_load_relaxed(&ls_connections_asked_end) != 0)
+        ls_connections_ask();
+    return ls_connection_is_unused(ls_descriptor_connection_at(fd), UINT64_MAX, &peer);
+}
+
+static void a_connection_is_unused_until_data_has_moved(void **state)
+{
+    struct end end = bound(true);
+    int fd = opened(0);
+    int other;
+    uint32_t peer;
+    char byte = 'x';
+
+    (void)state;
+    assert_int_equal(connects(fd, &end), 0);
+    other = accept(end.fd, NULL, NULL);
+    ls_descriptor_opened(other, LS_RESOURCE_SOCKET);
+    ls_connection_accepted(end.fd, other);
+    assert_true(is_unused(fd));
+    assert_true(is_unused(other));
+    assert_false(ls_connection_is_unused(ls_descriptor_connection_at(fd), 1, &peer));
+    assert_int_equal(write(fd, &byte, 1), 1);
+    assert_int_equal(read(other, &byte, 1), 1);
+    assert_false(is_unused(fd));
+    assert_false(is_unused(other));
+    closes(fd);
+    closes(other);
+    assert_false(is_unused(fd));
+    close(end.fd);
+}
+
+static void where_the_kernel_does_not_tell_nothing_is_called_unused(void **state)
+{
+    struct end end = bound(true);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    (void)state;
+    ls_descriptor_opened(fd, LS_RESOURCE_SOCKET);
+    assert_int_equal(connects(fd, &end), 0);
+    assert_false(is_unused(fd));
+    closes(fd);
+    close(end.fd);
+}
+
 /* An error may be read once: it is the parent's. */
 static void a_forked_child_leaves_outcomes_to_its_parent(void **state)
 {
@@ -351,6 +400,8 @@ int main(void)
         cmocka_unit_test(an_outcome_nobody_asked_for_is_found_at_the_close),
         cmocka_unit_test(an_attempt_that_is_given_up_counts_as_abandoned),
         cmocka_unit_test(accepted_sockets_count_for_the_listeners_address),
+        cmocka_unit_test(a_connection_is_unused_until_data_has_moved),
+        cmocka_unit_test(where_the_kernel_does_not_tell_nothing_is_called_unused),
         cmocka_unit_test(a_forked_child_leaves_outcomes_to_its_parent),
         cmocka_unit_test(a_socket_that_moves_to_another_peer_leaves_the_first),
         cmocka_unit_test(addresses_past_the_table_are_one_a_stack),
