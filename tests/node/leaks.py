@@ -218,6 +218,24 @@ def fixed_service(place, settings):
     return f"{require_nothing_rises(place.runs)} summaries"
 
 
+def leaking_inlined(place, node):
+    """V8 compiles the leaking function into its caller in the middle of the run: from then on that is
+    where the allocations are, and the verdict has to stand."""
+    watch = place.watch()
+    done = place.run([node, "--max-old-space-size=512", os.path.join(PROGRAMS, "inlined_leak.js")],
+                     place.options(), timeout=90)
+    require(done.returncode == 0, f"exit code {done.returncode}: {done.stderr[-300:]}")
+    watch.end()
+    summaries = watch.summaries()
+    said = [one["verdict"]["state"] for one in summaries]
+    require("leaking" in said, f"never named: {said}")
+    since = said[said.index("leaking"):]
+    require(since.count("leaking") >= len(since) - 2, f"the verdict did not stand: {said}")
+    names = {site["function"] for one in summaries for site in rising(one, "js")}
+    require(names <= {"row", "put", "handler"}, f"rising: {names}")
+    return f"from interval {said.index('leaking') + 1} on, as {', '.join(sorted(names))}"
+
+
 def leaking_worker(place, node, extra=()):
     watch_source = os.path.join(PROGRAMS, "worker_leak.js")
     child = place.start([node, watch_source, str(WORKER_SECONDS), *extra],

@@ -35,6 +35,7 @@ LEAKS = [
     ("listeners, fixed: nothing rises", leaks.fixed_listeners),
     ("buffers: readBody is named in 6 intervals", leaks.leaking_buffers),
     ("buffers, fixed: nothing rises", leaks.fixed_buffers),
+    ("a leak that V8 compiles into its caller is named, and stays so", leaks.leaking_inlined),
     ("a worker's leak is named", leaks.leaking_worker),
     ("a leak of a worker with an empty environment is named", leaks.leaking_worker_without_environment),
     ("200 workers come and go without a trace", leaks.many_workers),
