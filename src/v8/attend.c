@@ -14,8 +14,8 @@
 /* A reading that took t is followed by none for 99 t: at most 1 % of the thread's time. */
 #define COST_SPACE 99
 #define SPACE_MAX  (60000 * MILLISECOND)
-/* A program that profiles itself from its first lines is to find the sampler free. A worker waits
- * on its loop before it has run them, and on a busy machine takes long to get there. */
+/* A program that profiles itself from its first lines is to find the sampler free. The main thread
+ * has run them when it first waits; a worker has not, and is slow to on a busy machine. */
 #define OTHERS_FIRST     (200 * MILLISECOND)
 #define OTHERS_FIRST_CPU (50 * MILLISECOND)
 #define OTHERS_FIRST_MAX (1000 * MILLISECOND)
@@ -57,6 +57,8 @@ static bool is_others_turn(const struct ls_v8_isolate *record, uint64_t now)
 {
     uint64_t age = now - record->begun_ns;
 
+    if (ls_sys_gettid() == ls_sys_getpid())
+        return false;
     return age < OTHERS_FIRST ||
            (age < OTHERS_FIRST_MAX && cpu_ns() - record->begun_cpu_ns < OTHERS_FIRST_CPU);
 }
