@@ -41,29 +41,28 @@ def named_after(watch, first, chosen):
     return None
 
 
-def is_function(name):
-    return lambda site: site["resource"] == "js" and site["function"] == name
+def is_function(name, resource="js"):
+    return lambda site: site["resource"] == resource and site["function"] == name
 
 
 def leaking_caches(place, node):
     watch, first, done, lines = serve(place, node, "caches", {"options": {"interval": "2s"}},
                                       REQUESTS_A_SECOND, CACHES_SECONDS)
     wanted = {"the cache": is_function("loadReport"), "the global": is_function("identify"),
-              "the Buffers": lambda site: site["resource"] == "heap"}
+              # Native memory, named by the JavaScript function that made it.
+              "the Buffers": is_function("renderPage", "heap")}
     after = {what: named_after(watch, first, chosen) for what, chosen in wanted.items()}
     require(None not in after.values() and min(after.values()) <= INTERVALS,
             f"the first is not named within {INTERVALS} intervals, or one is not at all: {after}")
     summary = [s for s in watch.summaries() if not s["final"]][-1]
     require(summary["verdict"]["state"] == "leaking", f"in the end {summary['verdict']['state']}")
-    sites = rising(summary)
-    for what, chosen in wanted.items():
-        require([site for site in sites if chosen(site)], f"{what} does not rise in the end")
-    for function, file in (("loadReport", "reports.js"), ("identify", "identify.js")):
-        (site,) = [site for site in sites if site["function"] == function]
+    for function, file in (("loadReport", "reports.js"), ("identify", "identify.js"),
+                           ("renderPage", "reports.js")):
         line = function_line(os.path.join(EXAMPLES, "caches", file), f"async function {function}")
-        require(site["location"].endswith(f"{file}:{line}"), f"location {site['location']}")
-    # PLACE FOR THE NAME: once native stacks have JavaScript functions, the heap site that rises is
-    # renderPage of examples/caches/reports.js, and this check should say so.
+        locations = {site["location"] for each in watch.summaries() for site in rising(each)
+                     if site["function"] == function}
+        require(all(location.endswith(f"{file}:{line}") for location in locations),
+                f"{function} is at {locations}, truth line {line}")
     require_plateau(summary)
     require(any("loadReport" in line for line in lines), f"summary.txt does not name it: {lines}")
     return f"named after {after}, {done['answered']} requests"
