@@ -16,6 +16,8 @@ SESSION_BYTES = 4 + 1024 + 16 * 1024
 LEAKING_SECONDS = 16
 # A worker's heap is small and its first major collections are far apart: no verdict before a few.
 WORKER_SECONDS = 43
+# Of the table of sites, the table of stacks and the names, generously.
+SITE_BYTES = 4096
 SECONDS_TO_KILL = 18
 
 
@@ -268,8 +270,13 @@ def many_workers(place, node, count=200):
     require(child.wait() == 0, f"exit status {child.returncode}")
     watch.end()
     require(output.strip() == f"{count} workers", f"it printed {output!r}")
-    own = [s["health"]["own_bytes"] for s in watch.summaries()]
-    require(own[-1] <= own[len(own) // 3] + 2 * 2**20, f"own_bytes {own}")
+    health = [s["health"] for s in watch.summaries()]
+    own = [each["own_bytes"] for each in health]
+    middle = len(health) // 3
+    # Callsites seen for the first time cost what they cost; workers leave nothing besides.
+    sites = health[-1]["sites"] - health[middle]["sites"]
+    require(own[-1] <= own[middle] + 2 * 2**20 + sites * SITE_BYTES,
+            f"{sites} new sites, own_bytes {own[middle::max(1, middle // 4)]}")
     states = {s["health"]["state"] for s in watch.summaries()}
     require(states == {"active"}, f"{states}: {watch.last()['health']['notes']}")
     isolates = [s["isolates"] for s in watch.summaries()]
@@ -277,7 +284,7 @@ def many_workers(place, node, count=200):
     require(max(len(each) for each in isolates) <= 3, f"isolates {[len(each) for each in isolates]}")
     newest = max(isolate["number"] for each in isolates for isolate in each)
     require(newest > count / 2, f"{newest} isolates were seen of {count}")
-    return f"own_bytes {own[len(own) // 3]} -> {own[-1]}"
+    return f"own_bytes {own[middle]} -> {own[-1]}, {sites} new sites"
 
 
 def require_remember(summary):

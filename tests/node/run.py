@@ -19,6 +19,7 @@ import traceback
 sys.dont_write_bytecode = True
 
 import harmless
+import incidents
 import isolates
 import isolates_sampler
 import launches
@@ -60,6 +61,8 @@ SHORT = (
     "buffers: readBody is named in 6 intervals",
     "isolates have the figures of v8.getHeapStatistics",
     "a full cache, much memory in use and rare collections: nothing rises",
+    "caches: a leak is named in 6 intervals, then all three",
+    "a blocked loop is told beside a clean verdict, and its fix",
     "200 workers come and go without a trace",
     "-e prints the same",
     "zlib, crypto, files, workers and streams give the same",
@@ -81,7 +84,7 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in LEAKS + isolates.CHECKS + (LONG if long else []):
+    for name, check in LEAKS + incidents.CHECKS + isolates.CHECKS + (LONG if long else []):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
