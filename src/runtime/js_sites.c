@@ -98,6 +98,7 @@ static void weigh(const struct ls_js_reading *reading, uint64_t former_ns)
         if (site == NULL || site->overflow)
             continue;
         ls_js_judge_seen(site, former_ns, reading->taken_ns);
+        ls_js_judge_caller(site, &reading->sites[i]);
         if (reading->after_major_gc)
             ls_js_judge_reading(site, reading, &reading->sites[i]);
     }

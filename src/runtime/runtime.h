@@ -144,6 +144,8 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
 /* --- js_judge.c --- */
 /* A reading of any kind had the site; the one of that isolate before it was made at `absent_ns`. */
 void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns);
+/* A reading of any kind had the site, and the functions that its own called have sites too. */
+void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source);
 /* Weighs what a reading made right after a major collection says of one site. */
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source);

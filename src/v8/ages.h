@@ -40,7 +40,8 @@ void ls_v8_ages_reset(struct ls_v8_ages *ages);
 /* Live bytes by when they were allocated: `intervals` figures for each site of a roll-up, oldest
  * interval first. Zero-filled is empty. */
 struct ls_v8_age_table {
-    float *bytes; /* [site * intervals + interval] */
+    float *bytes;     /* [site * intervals + interval] */
+    float *inclusive; /* the same of everything on stacks through the site's function */
     size_t sites;
     size_t intervals;
     uint64_t end_ns[LS_V8_AGE_MARKS + 1];

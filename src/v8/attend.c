@@ -14,17 +14,19 @@
 /* A reading that took t is followed by none for 99 t: at most 1 % of the thread's time. */
 #define COST_SPACE 99
 #define SPACE_MAX  (60000 * MILLISECOND)
-/* A program that profiles itself from its first lines is to find the sampler free. A worker waits
- * on its loop before it has run them. */
-#define OTHERS_FIRST (200 * MILLISECOND)
+/* A program that profiles itself from its first lines is to find the sampler free. The main thread
+ * has run them when it first waits; a worker has not, and is slow to on a busy machine. */
+#define OTHERS_FIRST     (200 * MILLISECOND)
+#define OTHERS_FIRST_CPU (50 * MILLISECOND)
+#define OTHERS_FIRST_MAX (1000 * MILLISECOND)
 /* How long nobody must have sampled before ours comes back: doubled each time another has stopped
  * ours since, so that a program that profiles itself again and again is left alone in the end. */
 #define FREE_FIRST     (2000 * MILLISECOND)
 #define FREE_DOUBLINGS 8
-/* The shortest time over which the cost of sampling is looked at. */
-#define LOAD_SPACE (100 * MILLISECOND)
-/* Beyond this the window starts anew: an old calm must not hide a new load. */
-#define LOAD_WINDOW (10000 * MILLISECOND)
+/* How long the cost of sampling is looked at: a load must not hide behind the calm before it, and a
+ * short calm is none. */
+#define BURST_WINDOW (1000 * MILLISECOND)
+#define CALM_WINDOW  (10000 * MILLISECOND)
 
 static const struct ls_v8_symbols *symbols;
 static uint64_t configured_bytes;
@@ -37,6 +39,28 @@ void ls_v8_attend_start(const struct ls_v8_symbols *table, uint64_t sample_bytes
 {
     symbols = table;
     configured_bytes = sample_bytes;
+}
+
+/* Processor time and not the clock's: on a busy machine a thread may stand still for long. */
+static uint64_t cpu_ns(void)
+{
+    return ls_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void ls_v8_attend_begin(struct ls_v8_isolate *record, uint64_t now)
+{
+    record->begun_ns = now;
+    record->begun_cpu_ns = cpu_ns();
+}
+
+static bool is_others_turn(const struct ls_v8_isolate *record, uint64_t now)
+{
+    uint64_t age = now - record->begun_ns;
+
+    if (ls_sys_gettid() == ls_sys_getpid())
+        return false;
+    return age < OTHERS_FIRST ||
+           (age < OTHERS_FIRST_MAX && cpu_ns() - record->begun_cpu_ns < OTHERS_FIRST_CPU);
 }
 
 static void become(struct ls_v8_isolate *record, enum ls_v8_sampler sampler)
@@ -59,10 +83,22 @@ static void set_interval(struct ls_v8_isolate *record, uint64_t bytes)
     record->interval_bytes = bytes;
 }
 
-static void begin_load(struct ls_v8_isolate *record, uint64_t now)
+static struct ls_v8_load_window window_from(const struct ls_v8_isolate *record, uint64_t now)
 {
-    record->load_since_ns = now;
-    record->load_samples = ls_v8_sampling_count(&record->sampling);
+    return (struct ls_v8_load_window){now, ls_v8_sampling_count(&record->sampling)};
+}
+
+/* What the load since the window's beginning asks for. */
+static uint64_t interval_for(const struct ls_v8_isolate *record,
+                             const struct ls_v8_load_window *window, uint64_t now)
+{
+    struct ls_v8_load load = {
+        .samples = ls_v8_sampling_count(&record->sampling) - window->samples,
+        .elapsed_ns = now - window->since_ns,
+        .frames = record->frames,
+    };
+
+    return ls_v8_interval_choose(&load, record->interval_bytes, configured_bytes);
 }
 
 static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t now)
@@ -79,7 +115,8 @@ static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t 
     set_interval(record, configured_bytes);
     ls_v8_intervals_start(&record->intervals, record->sampling.start_bytes);
     ls_v8_ages_reset(&record->ages);
-    begin_load(record, now);
+    record->burst = window_from(record, now);
+    record->calm = record->burst;
 }
 
 static void step_aside(struct ls_v8_isolate *record, uint64_t now, bool free_now)
@@ -122,32 +159,26 @@ static bool holds_sampler(struct ls_v8_isolate *record, uint64_t now)
 
 void ls_v8_attend_load(struct ls_v8_isolate *record, uint64_t now)
 {
-    struct ls_v8_load load = {.elapsed_ns = now - record->load_since_ns, .frames = record->frames};
-    uint64_t count;
     uint64_t bytes;
 
-    if (record->sampler != LS_V8_SAMPLER_OURS || load.elapsed_ns < LOAD_SPACE ||
+    if (record->sampler != LS_V8_SAMPLER_OURS ||
         ls_v8_sampling_look(&record->sampling) != LS_V8_PRESENT_OURS)
         return;
-    count = ls_v8_sampling_count(&record->sampling);
-    load.samples = count - record->load_samples;
-    bytes = ls_v8_interval_choose(&load, record->interval_bytes, configured_bytes);
-    if (bytes < record->interval_bytes && !ls_v8_intervals_may_lower(&record->intervals))
-        bytes = record->interval_bytes;
+    bytes = interval_for(record, &record->burst, now);
+    if (bytes == record->interval_bytes && ls_v8_intervals_may_lower(&record->intervals))
+        bytes = interval_for(record, &record->calm, now);
     if (bytes != record->interval_bytes &&
-        ls_v8_intervals_change(&record->intervals, count + 1, bytes)) {
+        ls_v8_intervals_change(&record->intervals, ls_v8_sampling_count(&record->sampling) + 1,
+                               bytes)) {
         ls_v8_sampling_set_interval(&record->sampling, bytes);
         set_interval(record, bytes);
-        begin_load(record, now);
-    } else if (load.elapsed_ns >= LOAD_WINDOW) {
-        begin_load(record, now);
+        record->burst = window_from(record, now);
+        record->calm = record->burst;
     }
-}
-
-/* Processor time and not the clock's: on a busy machine a thread may stand still for long. */
-static uint64_t cpu_ns(void)
-{
-    return ls_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (now - record->burst.since_ns >= BURST_WINDOW)
+        record->burst = window_from(record, now);
+    if (now - record->calm.since_ns >= CALM_WINDOW)
+        record->calm = window_from(record, now);
 }
 
 static void space_readings(struct ls_v8_isolate *record, uint64_t cost, uint64_t end)
@@ -217,7 +248,7 @@ enum ls_v8_attention ls_v8_attend(struct ls_v8_isolate *record, void *isolate, u
 
     if (record->sampler == LS_V8_SAMPLER_BROKEN)
         return LS_V8_ATTEND_DONE;
-    if (record->sampler == LS_V8_SAMPLER_WAITING && now - record->begun_ns < OTHERS_FIRST)
+    if (record->sampler == LS_V8_SAMPLER_WAITING && is_others_turn(record, now))
         return LS_V8_ATTEND_LATER;
     if (record->sampler == LS_V8_SAMPLER_WAITING)
         start_sampler(record, isolate, now);

@@ -24,6 +24,8 @@ enum ls_v8_attention {
 /* Once, before the rest: the table of V8's functions and the mean bytes between samples. */
 void ls_v8_attend_start(const struct ls_v8_symbols *symbols, uint64_t sample_bytes);
 
+/* The isolate is known from now on. */
+void ls_v8_attend_begin(struct ls_v8_isolate *record, uint64_t now);
 /* `wanted`: the last request for readings. */
 enum ls_v8_attention ls_v8_attend(struct ls_v8_isolate *record, void *isolate, uint64_t wanted,
                                   uint64_t now);

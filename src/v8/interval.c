@@ -40,8 +40,10 @@ uint64_t ls_v8_interval_choose(const struct ls_v8_load *load, uint64_t in_force,
     if (most > LS_V8_INTERVAL_BYTES_MAX)
         most = LS_V8_INTERVAL_BYTES_MAX;
     if (share > SHARE_MOST && load->samples >= RAISE_SAMPLES && load->elapsed_ns >= RAISE_NS) {
-        for (; share > SHARE_AIM && bytes * 2 <= most; share /= 2)
+        while (share > SHARE_AIM && bytes * 2 <= most) {
+            share /= 2;
             bytes *= 2;
+        }
     } else if (share < SHARE_LITTLE && load->elapsed_ns >= LOWER_NS && bytes / 2 >= configured) {
         bytes /= 2;
     }

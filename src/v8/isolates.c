@@ -60,11 +60,12 @@ static void reset(struct ls_v8_isolate *record, void *isolate)
     record->intervals = (struct ls_v8_intervals){0};
     record->interval_bytes = 0;
     record->frames = 0;
-    record->load_since_ns = 0;
-    record->load_samples = 0;
+    record->burst = (struct ls_v8_load_window){0};
+    record->calm = (struct ls_v8_load_window){0};
     record->free_since_ns = 0;
     record->displaced = 0;
     record->begun_ns = 0;
+    record->begun_cpu_ns = 0;
     record->blocked = false;
     record->interrupt_requested = false;
     record->places = NULL;

@@ -44,6 +44,12 @@ struct ls_v8_place {
     const struct ls_js_function *function; /* NULL: empty */
 };
 
+/* From when the samples taken are counted. */
+struct ls_v8_load_window {
+    uint64_t since_ns;
+    uint64_t samples;
+};
+
 struct ls_v8_isolate {
     /* Set by claim, cleared by end: how a thread recognises its record. Relaxed: only threads that
      * hold the isolate compare it, and V8 hands an isolate over with its own synchronisation. */
@@ -70,13 +76,14 @@ struct ls_v8_isolate {
     uint64_t sampling_since_ns;
     struct ls_v8_sampling sampling;
     struct ls_v8_intervals intervals;
-    uint64_t interval_bytes; /* in force, without the mark that sampling adds */
-    double frames;           /* mean depth of the stacks last read */
-    uint64_t load_since_ns;  /* what sampling costs is measured from here */
-    uint64_t load_samples;
+    uint64_t interval_bytes;        /* in force, without the mark that sampling adds */
+    double frames;                  /* mean depth of the stacks last read */
+    struct ls_v8_load_window burst; /* what sampling costs lately */
+    struct ls_v8_load_window calm;  /* and over some time */
     uint64_t free_since_ns; /* since when nobody has been seen to sample; 0: somebody does */
     unsigned displaced;     /* times another has stopped or replaced ours */
     uint64_t begun_ns;
+    uint64_t begun_cpu_ns;    /* the thread's */
     bool blocked;             /* read in an interrupt since its loop was last seen waiting */
     bool interrupt_requested; /* V8 has not called back yet */
     struct ls_v8_place *places;

@@ -82,6 +82,9 @@ struct ls_v8_profile_source {
 struct ls_v8_node_site {
     uint32_t node_id; /* 0: empty; V8 numbers nodes from 1 */
     uint32_t site;
+    /* In the roll-up's `callers`: sites of the user functions further out on the node's stack. */
+    uint32_t first_caller;
+    uint32_t caller_count;
 };
 
 /* Zero-filled is empty. */
@@ -95,6 +98,10 @@ struct ls_v8_rollup {
     struct ls_v8_node_site *node_sites; /* by hash of node_id */
     size_t node_site_capacity;          /* a power of two */
     size_t node_site_count;
+    uint32_t *callers;
+    size_t caller_count;
+    size_t caller_capacity;
+    double *inner_lead; /* by site: how far `inner` is ahead of the others (Boyer and Moore) */
     double bytes;       /* all that was found */
     double frame_bytes; /* the same times the depth of its stack: their ratio is the mean depth */
     size_t nodes;       /* nodes walked */
@@ -109,6 +116,9 @@ int64_t ls_v8_vector_length(const struct ls_v8_profile_source *source,
  * to be cleaned up. */
 int ls_v8_profile_roll_up(struct ls_v8_rollup *rollup, const struct ls_v8_node *root,
                           const struct ls_v8_profile_source *source);
+/* What is known of a node that allocated something itself; NULL of others. */
+const struct ls_v8_node_site *ls_v8_rollup_node(const struct ls_v8_rollup *rollup,
+                                                uint32_t node_id);
 /* The site that holds what this node allocated itself; -1 when none does. */
 int64_t ls_v8_rollup_site_of(const struct ls_v8_rollup *rollup, uint32_t node_id);
 void ls_v8_rollup_clean_up(struct ls_v8_rollup *rollup);

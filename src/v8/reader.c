@@ -207,13 +207,13 @@ static size_t count_sites(const struct ls_v8_rollup *rollup)
     return count;
 }
 
-/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each.
- */
+/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each,
+ * and the inclusive ones. */
 static struct ls_js_reading *allocate_reading(size_t sites, size_t intervals)
 {
     size_t ages_offset = sizeof(struct ls_js_reading) + sites * sizeof(struct ls_js_site);
     size_t bytes_offset = ages_offset + intervals * sizeof(uint64_t);
-    size_t size = bytes_offset + sites * intervals * sizeof(float);
+    size_t size = bytes_offset + 2 * sites * intervals * sizeof(float);
     char *block = ls_memory_own_allocate(size);
     struct ls_js_reading *reading = (struct ls_js_reading *)(void *)block;
 
@@ -225,21 +225,28 @@ static struct ls_js_reading *allocate_reading(size_t sites, size_t intervals)
     if (!intervals)
         return reading;
     reading->age_end_ns = (const uint64_t *)(void *)(block + ages_offset);
-    for (size_t i = 0; i < sites; i++)
-        reading->sites[i].age_bytes =
-            (const float *)(void *)(block + bytes_offset + i * intervals * sizeof(float));
+    for (size_t i = 0; i < sites; i++) {
+        const float *ages = (const float *)(void *)(block + bytes_offset) + 2 * i * intervals;
+
+        reading->sites[i].age_bytes = ages;
+        reading->sites[i].inclusive_age_bytes = ages + intervals;
+    }
     return reading;
 }
 
-static void copy_site(struct ls_js_site *copy, const struct ls_js_site *site, const float *ages,
-                      size_t intervals)
+static void copy_site(struct ls_js_site *copy, const struct ls_js_site *site, size_t index,
+                      const struct ls_v8_age_table *ages)
 {
     float *age_bytes = (float *)(uintptr_t)copy->age_bytes;
+    size_t bytes = ages->intervals * sizeof(*age_bytes);
 
     *copy = *site;
     copy->age_bytes = age_bytes;
-    if (age_bytes && ages)
-        memcpy(age_bytes, ages, intervals * sizeof(*ages));
+    copy->inclusive_age_bytes = age_bytes ? age_bytes + ages->intervals : NULL;
+    if (age_bytes && ages->bytes) {
+        memcpy(age_bytes, &ages->bytes[index * ages->intervals], bytes);
+        memcpy(age_bytes + ages->intervals, &ages->inclusive[index * ages->intervals], bytes);
+    }
     /* Counted for user functions only. */
     if (copy->inclusive_bytes < copy->live_bytes)
         copy->inclusive_bytes = copy->live_bytes;
@@ -257,11 +264,8 @@ static struct ls_js_reading *make_reading(const struct ls_v8_rollup *rollup,
         memcpy((uint64_t *)(uintptr_t)reading->age_end_ns, ages->end_ns,
                ages->intervals * sizeof(uint64_t));
     for (size_t i = 0; i < rollup->site_count; i++) {
-        const float *age_bytes = ages->bytes ? &ages->bytes[i * ages->intervals] : NULL;
-
         if (rollup->sites[i].live_count > 0)
-            copy_site(&reading->sites[reading->site_count++], &rollup->sites[i], age_bytes,
-                      ages->intervals);
+            copy_site(&reading->sites[reading->site_count++], &rollup->sites[i], i, ages);
     }
     return reading;
 }

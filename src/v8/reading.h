@@ -30,10 +30,14 @@ struct ls_js_site {
      * user functions. Optimisation moves bytes from a function to the caller that it was inlined
      * into, which raises that caller's live_bytes but not its inclusive_bytes. */
     double inclusive_bytes;
+    /* The function that allocated the most of the inclusive bytes among those the site's function
+     * called; NULL when it called none. */
+    const struct ls_js_function *inner;
     double median_age_s; /* of the live bytes, as far as readings date them */
     /* The live bytes by when they were allocated: age_count figures of the reading's intervals.
      * NULL when age_count is 0. */
     const float *age_bytes;
+    const float *inclusive_age_bytes; /* the same of the inclusive bytes */
     /* The heaviest stack among those rolled up, innermost first; includes `function`. */
     const struct ls_js_function *stack[LS_JS_STACK_MAX];
     uint32_t stack_length;

@@ -196,7 +196,7 @@ static struct ls_v8_isolate *begin(void *isolate, uint64_t now)
     if (!record)
         return NULL;
     record->loop = own_loop(isolate);
-    record->begun_ns = now;
+    ls_v8_attend_begin(record, now);
     symbols.node_add_cleanup_hook(isolate, environment_ends, record);
     symbols.add_gc_epilogue(isolate, after_collection, record, LS_V8_GC_ANY);
     return record;

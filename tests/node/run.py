@@ -19,6 +19,7 @@ import traceback
 sys.dont_write_bytecode = True
 
 import harmless
+import incidents
 import isolates
 import isolates_sampler
 import launches
@@ -36,6 +37,7 @@ LEAKS = [
     ("listeners, fixed: nothing rises", leaks.fixed_listeners),
     ("buffers: readBody is named in 6 intervals", leaks.leaking_buffers),
     ("buffers, fixed: nothing rises", leaks.fixed_buffers),
+    ("a leak that V8 compiles into its caller is named, and stays so", leaks.leaking_inlined),
     ("a worker's leak is named", leaks.leaking_worker),
     ("a leak of a worker with an empty environment is named", leaks.leaking_worker_without_environment),
     ("200 workers come and go without a trace", leaks.many_workers),
@@ -60,6 +62,8 @@ SHORT = (
     "buffers: readBody is named in 6 intervals",
     "isolates have the figures of v8.getHeapStatistics",
     "a full cache, much memory in use and rare collections: nothing rises",
+    "caches: a leak is named in 6 intervals, then all three",
+    "a blocked loop is told beside a clean verdict, and its fix",
     "200 workers come and go without a trace",
     "-e prints the same",
     "zlib, crypto, files, workers and streams give the same",
@@ -81,7 +85,8 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in LEAKS + isolates.CHECKS + sockets.CHECKS + (LONG if long else []):
+    for name, check in (LEAKS + incidents.CHECKS + isolates.CHECKS + sockets.CHECKS +
+                        (LONG if long else [])):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)

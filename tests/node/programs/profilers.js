@@ -60,12 +60,12 @@ const modes = {
         await sleep(3500);
     },
     async after() {
-        await sleep(800);
+        await sleep(1300);
         await profile(1000);
         await sleep(3500);
     },
     async again() {
-        await sleep(800);
+        await sleep(1300);
         for (let i = 0; i < 6; i++) {
             await profile(500);
             await sleep(100);
@@ -73,7 +73,7 @@ const modes = {
     },
     // Stopped and started again within one turn of the loop, so that no reading sees it free.
     async swapped() {
-        await sleep(800);
+        await sleep(1300);
         await post('HeapProfiler.startSampling', { samplingInterval: INTERVAL });
         await post('HeapProfiler.stopSampling');
         await profile(1500);

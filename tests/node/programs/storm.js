@@ -6,7 +6,7 @@
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 
 const AT_ONCE = 12;
-// By then a worker's heap is sampled, and is read when it does not come back.
+// By then a worker has worked enough for its heap to be sampled: it is read when it does not come back.
 const SAMPLED_MS = 260;
 const kept = [];
 
@@ -50,7 +50,13 @@ async function main(count) {
 if (isMainThread) {
     main(Number(process.argv[2]));
 } else {
-    setTimeout(() => {
+    const start = Date.now();
+    const work = () => {
+        spin(5);
+        if (Date.now() - start < SAMPLED_MS) {
+            setTimeout(work, 5);
+            return;
+        }
         spin(20 + (workerData * 53) % 150);
         if (workerData % 7 === 0) {
             throw new Error('ends here');
@@ -58,5 +64,6 @@ if (isMainThread) {
             process.exit(3);
         }
         spin(1000);
-    }, SAMPLED_MS);
+    };
+    work();
 }
