@@ -5,6 +5,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "ledger/ledger.h"
 #include "system/memory.h"
 #include "system/syscall.h"
 
@@ -20,6 +21,7 @@
 
 struct entry {
     _Atomic uint64_t word;
+    struct ls_connection connection;
 };
 
 struct chunk {
@@ -94,6 +96,7 @@ static enum ls_resource kind_of(uint64_t word)
  * filled before its number was put here. */
 static void put(struct entry *entry, uint64_t word)
 {
+    ls_connection_drop(&entry->connection);
     ls_resource_release((uint32_t)ls_exchange_acquire_release(&entry->word, word)); /* D5 */
 }
 
@@ -143,8 +146,21 @@ void ls_descriptor_closing(int fd)
 
     /* Relaxed: a thread that may close the number got it from the thread that opened it, in whose
      * hook the word was written before. */
-    if (entry != NULL && ls_load_relaxed(&entry->word) != 0 && ls_resource_is_own_process())
-        put(entry, 0);
+    if (entry == NULL || ls_load_relaxed(&entry->word) == 0 || !ls_resource_is_own_process())
+        return;
+    ls_connection_closing(fd, &entry->connection);
+    put(entry, 0);
+}
+
+struct ls_connection *ls_descriptor_connection(int fd, uint32_t *stack)
+{
+    struct entry *entry = find(fd);
+    uint64_t word = entry == NULL ? 0 : ls_load_acquire(&entry->word); /* D5 */
+
+    if ((uint32_t)word == 0 || (word & IS_SOCKET) == 0 || !ls_resource_is_own_process())
+        return NULL;
+    *stack = ls_live_set_stack(&ls_ledger.live, (uint32_t)word);
+    return &entry->connection;
 }
 
 void ls_descriptors_closing_range(unsigned first, unsigned last)
@@ -157,6 +173,18 @@ void ls_descriptors_closing_range(unsigned first, unsigned last)
         else
             ls_descriptor_closing((int)fd);
     }
+}
+
+struct ls_connection *ls_descriptor_connection_at(int fd)
+{
+    struct entry *entry = find(fd);
+
+    return entry == NULL ? NULL : &entry->connection;
+}
+
+uint32_t ls_descriptors_end(void)
+{
+    return ls_load_relaxed(&chunks_end) * CHUNK_ENTRIES;
 }
 
 typedef void visit_entry(struct entry *entry);
@@ -224,11 +252,23 @@ static void drop_unlisted(struct entry *entry)
     uint64_t word = ls_load_relaxed(&entry->word);
 
     if ((word & UNLISTED) != 0 &&
-        ls_compare_exchange_acquire_release(&entry->word, &word, 0)) /* D5 */
+        ls_compare_exchange_acquire_release(&entry->word, &word, 0)) { /* D5 */
+        ls_connection_drop(&entry->connection);
         ls_resource_release((uint32_t)word);
+    }
 }
 
 void ls_descriptors_end_check(void)
 {
     for_each(drop_unlisted);
+}
+
+static void forget_attempt(struct entry *entry)
+{
+    ls_connection_child_after_fork(&entry->connection);
+}
+
+void ls_descriptors_child_after_fork(void)
+{
+    for_each(forget_attempt);
 }

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/resource.h"
+#include "capture/connections.h"
 #include "capture/resource.h"
 
 /* Numbers beyond are not tracked, and counted as missed: more than any limit in use
@@ -41,6 +42,19 @@ void ls_descriptor_copied(int fd, int copy);
 
 void ls_descriptor_closing(int fd);
 void ls_descriptors_closing_range(unsigned first, unsigned last);
+
+/* --- connections.c --- */
+
+/* Of a tracked socket of this process, with the stack that opened it; else NULL. */
+struct ls_connection *ls_descriptor_connection(int fd, uint32_t *stack);
+
+/* The same without these questions; NULL where no descriptor has been yet. */
+struct ls_connection *ls_descriptor_connection_at(int fd);
+/* One past the highest number there may be. */
+uint32_t ls_descriptors_end(void);
+
+/* In a child of fork, before it has other threads. */
+void ls_descriptors_child_after_fork(void);
 
 /* --- comparing with what the kernel lists: one thread at a time --- */
 

@@ -42,6 +42,7 @@ static int (*step)(unw_cursor_t *);
 static int (*get_register)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
 static int (*get_save_location)(unw_cursor_t *, unw_regnum_t, unw_save_loc_t *);
 static int (*is_signal_frame)(unw_cursor_t *);
+static int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
 static bool can_ask;
 static uint64_t *stack; /* who has set busy makes and uses it */
 static _Atomic int busy;
@@ -62,7 +63,8 @@ int ls_frame_probe_start(void *library)
         find(library, &step, "_ULx86_64_step") != 0 ||
         find(library, &get_register, "_ULx86_64_get_reg") != 0 ||
         find(library, &get_save_location, "_ULx86_64_get_save_loc") != 0 ||
-        find(library, &is_signal_frame, "_ULx86_64_is_signal_frame") != 0)
+        find(library, &is_signal_frame, "_ULx86_64_is_signal_frame") != 0 ||
+        find(library, &get_proc_info, "_ULx86_64_get_proc_info") != 0)
         return -ENOENT;
     can_ask = true;
     return 0;
@@ -167,13 +169,23 @@ static struct ls_frame_rule rule_of(uintptr_t return_slot, uintptr_t bp_slot)
     return rule;
 }
 
+/* libunwind makes up a procedure of one byte for code it knows nothing of (Gget_proc_info.c). */
+static bool has_unwind_information(unw_cursor_t *cursor)
+{
+    unw_proc_info_t information;
+
+    return get_proc_info(cursor, &information) == 0 && information.unwind_info != NULL;
+}
+
 static struct ls_frame_rule ask(uintptr_t pc)
 {
     const struct ls_frame_rule other = {.kind = LS_FRAME_OTHER};
+    struct ls_frame_rule rule;
     unw_cursor_t cursor;
     ucontext_t context;
     uintptr_t return_slot;
     uintptr_t bp_slot;
+    bool known;
     int moved;
 
     put_frame_in_question(pc);
@@ -183,6 +195,7 @@ static struct ls_frame_rule ask(uintptr_t pc)
         return other;
     if (is_signal_frame(&cursor) > 0)
         return other;
+    known = has_unwind_information(&cursor);
     moved = step(&cursor);
     if (moved == 0)
         return (struct ls_frame_rule){.kind = LS_FRAME_OUTERMOST};
@@ -190,7 +203,12 @@ static struct ls_frame_rule ask(uintptr_t pc)
         return other;
     return_slot = saved_at(&cursor, UNW_X86_64_RIP);
     bp_slot = saved_at(&cursor, UNW_X86_64_RBP);
-    return return_slot != 0 && bp_slot != 0 ? rule_of(return_slot, bp_slot) : other;
+    if (return_slot == 0 || bp_slot == 0)
+        return other;
+    rule = rule_of(return_slot, bp_slot);
+    if (rule.kind == LS_FRAME_BY_BP && !known)
+        rule.kind = LS_FRAME_BY_GUESS;
+    return rule;
 }
 
 struct ls_frame_rule ls_frame_probe(uintptr_t pc)

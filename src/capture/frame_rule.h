@@ -17,9 +17,11 @@
 #include "base/compiler.h"
 
 enum ls_frame_kind {
-    LS_FRAME_UNKNOWN, /* not in the table */
-    LS_FRAME_BY_SP,   /* CFA = stack pointer + cfa_words */
-    LS_FRAME_BY_BP,   /* CFA = frame pointer + cfa_words */
+    LS_FRAME_UNKNOWN,  /* not in the table */
+    LS_FRAME_BY_SP,    /* CFA = stack pointer + cfa_words */
+    LS_FRAME_BY_BP,    /* CFA = frame pointer + cfa_words */
+    LS_FRAME_BY_GUESS, /* the same, for code without unwind information, which a compiler at run
+                          time made, or its runtime brought along */
     LS_FRAME_OUTERMOST,
     LS_FRAME_OTHER, /* a signal frame, a realigned stack: libunwind's business */
 };

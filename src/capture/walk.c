@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "capture/frame_probe.h"
 #include "capture/frame_rule.h"
+#include "ledger/js_function.h"
 #include "ledger/stack_table.h"
 #include "system/syscall.h"
 
@@ -21,10 +22,16 @@
 #define READS_STACKS __attribute__((no_sanitize("address", "thread", "undefined")))
 
 static uintptr_t main_stack_top;
+static const struct ls_managed *_Atomic managed_side; /* NULL: no runtime's frames are named */
 
 void ls_walk_start(const void *stack_top)
 {
     main_stack_top = (uintptr_t)stack_top;
+}
+
+void ls_walk_set_managed(const struct ls_managed *managed)
+{
+    ls_store_release(&managed_side, managed); /* N1 pairs with N2 in ls_walk_update */
 }
 
 LS_INLINE READS_STACKS uintptr_t word_at(uintptr_t address)
@@ -87,27 +94,56 @@ static LS_COLD struct ls_frame_rule learn(uintptr_t pc)
 
 enum step { STEPPED, ENDED, LOST };
 
-/* From a frame to its caller's. */
-LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk_frame *frame,
-                                      bool *by_bp)
+LS_INLINE READS_STACKS uintptr_t function_word(uintptr_t bp)
+{
+    return word_at(bp - LS_MANAGED_FUNCTION_WORDS * WORD_BYTES);
+}
+
+/* A frame that code without unwind information has made: whose, is to be found out. */
+static READS_STACKS void note_managed(const struct ls_walk *walk, struct ls_walk_frame *frame)
+{
+    uintptr_t function;
+
+    if (frame->bp % WORD_BYTES != 0 || frame->bp >= walk->high ||
+        frame->bp - frame->sp < LS_MANAGED_FUNCTION_WORDS * WORD_BYTES)
+        return;
+    function = function_word(frame->bp);
+    if (function == frame->function) /* named before, or none */
+        return;
+    frame->function = function;
+    frame->identity = 0;
+}
+
+/* From a frame to its caller's. `this_frame` is completed by what the step shows of it. */
+LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk_frame *this_frame,
+                                      struct ls_walk_frame *frame, bool names)
 {
     struct ls_frame_rule rule;
+    bool by_bp;
     uintptr_t cfa;
+    uintptr_t pc;
 
-    *by_bp = false;
     if (LS_UNLIKELY(frame->pc == 0))
         return ENDED;
     rule = ls_frame_rule_find(frame->pc);
     if (LS_UNLIKELY(rule.kind == LS_FRAME_UNKNOWN))
         rule = learn(frame->pc);
-    *by_bp = rule.kind == LS_FRAME_BY_BP;
-    if (LS_UNLIKELY(rule.kind != LS_FRAME_BY_SP && rule.kind != LS_FRAME_BY_BP))
+    by_bp = rule.kind == LS_FRAME_BY_BP || rule.kind == LS_FRAME_BY_GUESS;
+    if (LS_UNLIKELY(rule.kind != LS_FRAME_BY_SP && !by_bp))
         return rule.kind == LS_FRAME_OUTERMOST ? ENDED : LOST;
-    cfa = (*by_bp ? frame->bp : frame->sp) + rule.cfa_words * WORD_BYTES;
+    this_frame->goes_by_bp = by_bp;
+    if (names && rule.kind == LS_FRAME_BY_GUESS)
+        note_managed(walk, this_frame);
+    cfa = (by_bp ? frame->bp : frame->sp) + rule.cfa_words * WORD_BYTES;
     /* A frame pointer may hold anything in code that uses it for something else. */
     if (LS_UNLIKELY(cfa <= frame->sp || cfa > walk->high || cfa % WORD_BYTES != 0))
         return ENDED;
-    frame->pc = word_at(cfa - WORD_BYTES);
+    pc = word_at(cfa - WORD_BYTES);
+    /* Read where no return address is: it would pass for a function. */
+    if (LS_UNLIKELY(ls_js_frame_function(pc) != NULL))
+        return ENDED;
+    frame->pc = pc;
+    frame->identity = pc;
     frame->bp_slot = 0;
     if (rule.bp_slot_words != 0) {
         frame->bp_slot = cfa - rule.bp_slot_words * WORD_BYTES;
@@ -124,7 +160,8 @@ LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk
  * frame they still lead to, at most `enough`. A frame pointer may have changed where nothing goes
  * by it: then it is put right.
  */
-LS_INLINE READS_STACKS uint32_t verify(struct ls_walk *walk, uint32_t from, uint32_t enough)
+LS_INLINE READS_STACKS uint32_t verify(struct ls_walk *walk, uint32_t from, uint32_t enough,
+                                       bool names)
 {
     uintptr_t bp = walk->bp[from];
 
@@ -138,6 +175,8 @@ LS_INLINE READS_STACKS uint32_t verify(struct ls_walk *walk, uint32_t from, uint
                 return next - 1;
             walk->bp[next] = bp;
         }
+        if (names && walk->function[next] != 0 && function_word(bp) != walk->function[next])
+            return next - 1;
     }
     return enough;
 }
@@ -166,10 +205,12 @@ static LS_COLD uint32_t make_room(struct ls_walk *walk, uint32_t kept, uint32_t 
     MOVE(sp);
     MOVE(bp);
     MOVE(bp_slot);
+    MOVE(function);
+    MOVE(identity);
     MOVE(goes_by_bp);
 #undef MOVE
     for (uint32_t frame = NO_FRAME; frame-- > moved;)
-        walk->hash[frame] = ls_stack_hash_frame(hash_from(walk, frame + 1), walk->pc[frame]);
+        walk->hash[frame] = ls_stack_hash_frame(hash_from(walk, frame + 1), walk->identity[frame]);
     return moved;
 }
 
@@ -186,11 +227,13 @@ LS_INLINE void adopt(struct ls_walk *walk, uint32_t kept, uint32_t fresh)
         const struct ls_walk_frame *frame = &walk->fresh[i];
         uint32_t at = walk->first + i;
 
-        hash = ls_stack_hash_frame(hash, frame->pc);
+        hash = ls_stack_hash_frame(hash, frame->identity);
         walk->pc[at] = frame->pc;
         walk->sp[at] = frame->sp;
         walk->bp[at] = frame->bp;
         walk->bp_slot[at] = frame->bp_slot;
+        walk->function[at] = frame->function;
+        walk->identity[at] = frame->identity;
         walk->goes_by_bp[at] = frame->goes_by_bp;
         walk->hash[at] = hash;
     }
@@ -202,14 +245,46 @@ static struct ls_walk_frame frame_at(const struct ls_walk *walk, uint32_t at)
                                   .sp = walk->sp[at],
                                   .bp = walk->bp[at],
                                   .bp_slot = walk->bp_slot[at],
+                                  .function = walk->function[at],
+                                  .identity = walk->identity[at],
                                   .goes_by_bp = walk->goes_by_bp[at]};
 }
 
-LS_INLINE bool is_same_frame(const struct ls_walk *walk, uint32_t at,
-                             const struct ls_walk_frame *frame)
+LS_INLINE READS_STACKS bool is_same_frame(const struct ls_walk *walk, uint32_t at,
+                                          const struct ls_walk_frame *frame, bool names)
 {
     return walk->sp[at] == frame->sp && walk->pc[at] == frame->pc &&
-           (walk->bp[at] == frame->bp || !walk->goes_by_bp[at]);
+           (walk->bp[at] == frame->bp || !walk->goes_by_bp[at]) &&
+           (!names || walk->function[at] == 0 || function_word(frame->bp) == walk->function[at]);
+}
+
+/* Fresh frames that have no identity get their function's, or else keep their program counter. */
+static LS_COLD void name_fresh(struct ls_walk *walk, const struct ls_managed *managed,
+                               uint32_t fresh)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < fresh; i++) {
+        const struct ls_walk_frame *frame = &walk->fresh[i];
+
+        if (frame->identity == 0 && frame->function != 0)
+            walk->unnamed[count++] =
+                (struct ls_managed_frame){.frame_pointer = frame->bp, .function = frame->function};
+    }
+    if (count == 0)
+        return;
+    walk->has_managed = true;
+    managed->name(&walk->managed_memory, walk->unnamed, count);
+    count = 0;
+    for (uint32_t i = 0; i < fresh; i++) {
+        struct ls_walk_frame *frame = &walk->fresh[i];
+
+        if (frame->identity != 0 || frame->function == 0)
+            continue;
+        frame->identity = walk->unnamed[count++].identity;
+        if (frame->identity == 0)
+            frame->identity = frame->pc;
+    }
 }
 
 void ls_walk_init(struct ls_walk *walk)
@@ -220,35 +295,55 @@ void ls_walk_init(struct ls_walk *walk)
     walk->barrier = 0;
 }
 
-bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, size_t depth)
+/* Nothing of the last stack is believed where rules were forgotten, or functions have moved. */
+LS_INLINE void forget_outdated(struct ls_walk *walk, const struct ls_managed *managed)
 {
-    struct ls_walk_frame frame = {
-        .pc = record->return_address, .sp = (uintptr_t)(record + 1), .bp = record->caller_bp};
-    enum step status = STEPPED;
-    uint32_t fresh = 0;
-    uint32_t at;
-    unsigned generation;
+    unsigned generation = ls_load_relaxed(&ls_frame_rules.generation);
+    uint64_t epoch;
 
-    if (LS_UNLIKELY(!is_on_stack(walk, (uintptr_t)record)))
-        return false;
-    generation = ls_load_relaxed(&ls_frame_rules.generation);
     if (LS_UNLIKELY(walk->generation != generation)) {
         walk->generation = generation;
         walk->first = NO_FRAME;
     }
+    if (managed == NULL || !walk->has_managed)
+        return;
+    epoch = managed->epoch();
+    if (walk->epoch != epoch) {
+        walk->first = NO_FRAME;
+        walk->has_managed = false;
+    }
+    walk->epoch = epoch;
+}
+
+/* `managed` is NULL, and known to be, in the copy for programs without such a runtime. */
+LS_INLINE bool update(struct ls_walk *walk, const struct ls_frame_record *record, size_t depth,
+                      const struct ls_managed *managed)
+{
+    struct ls_walk_frame frame = {.pc = record->return_address,
+                                  .sp = (uintptr_t)(record + 1),
+                                  .bp = record->caller_bp,
+                                  .identity = record->return_address};
+    bool names = managed != NULL;
+    enum step status = STEPPED;
+    uint32_t fresh = 0;
+    uint32_t at;
+
+    forget_outdated(walk, managed);
     for (at = walk->first; status == STEPPED && fresh < depth;) {
         struct ls_walk_frame *entry;
 
         while (at < NO_FRAME && walk->sp[at] < frame.sp)
             at++;
-        if (at < NO_FRAME && is_same_frame(walk, at, &frame)) {
+        if (at < NO_FRAME && is_same_frame(walk, at, &frame, names)) {
             uint32_t enough = at + (uint32_t)depth - fresh - 1;
             uint32_t right;
 
             walk->bp[at] = frame.bp;
             walk->bp_slot[at] = frame.bp_slot;
-            right = verify(walk, at, enough < NO_FRAME ? enough : NO_FRAME - 1);
+            right = verify(walk, at, enough < NO_FRAME ? enough : NO_FRAME - 1, names);
             if (LS_LIKELY(right == enough || (right == NO_FRAME - 1 && !walk->cut))) {
+                if (names)
+                    name_fresh(walk, managed, fresh);
                 adopt(walk, at, fresh);
                 return true;
             }
@@ -258,13 +353,27 @@ bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, 
         }
         entry = &walk->fresh[fresh++];
         *entry = frame;
-        status = step(walk, &frame, &entry->goes_by_bp);
+        entry->goes_by_bp = false;
+        frame.function = 0;
+        status = step(walk, entry, &frame, names);
     }
     if (LS_UNLIKELY(status == LOST)) {
         walk->first = at;
         return false;
     }
     walk->cut = status == STEPPED;
+    if (names)
+        name_fresh(walk, managed, fresh);
     adopt(walk, NO_FRAME, fresh);
     return true;
+}
+
+bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, size_t depth)
+{
+    const struct ls_managed *managed = ls_load_acquire(&managed_side); /* N2 pairs with N1 */
+
+    if (LS_UNLIKELY(!is_on_stack(walk, (uintptr_t)record)))
+        return false;
+    return LS_LIKELY(managed == NULL) ? update(walk, record, depth, NULL)
+                                      : update(walk, record, depth, managed);
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/managed.h"
 #include "ledger/stack_table.h"
 
 /* Kept of the last stack; and found anew in one walk, at most. */
@@ -30,8 +31,11 @@ struct ls_walk_frame {
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t bp;
-    uintptr_t bp_slot; /* where bp was loaded from; 0: it was still in the register */
-    bool goes_by_bp;   /* its caller is found by its frame pointer */
+    uintptr_t bp_slot;  /* where bp was loaded from; 0: it was still in the register */
+    uintptr_t function; /* of a managed frame: its word that tells the function; else 0 */
+    uintptr_t identity; /* what stands for the frame in a stack: pc, or what the function's name is
+                           known by; 0: not looked for yet */
+    bool goes_by_bp;    /* its caller is found by its frame pointer */
 };
 
 struct ls_walk {
@@ -43,14 +47,20 @@ struct ls_walk {
     unsigned generation; /* of the frame rules that the frames were found by */
     uint32_t first;      /* innermost frame; the outermost is LS_WALK_FRAMES - 1 */
     bool cut;            /* the outermost frame has a caller that was not looked for */
-    /* Of each frame; `hash` covers the program counters from the outermost frame to this one. */
+    bool has_managed;    /* some frames may be managed; they were named at `epoch` */
+    uint64_t epoch;
+    void *managed_memory; /* the namer's */
+    /* Of each frame; `hash` covers the identities from the outermost frame to this one. */
     uintptr_t pc[LS_WALK_FRAMES];
     uintptr_t sp[LS_WALK_FRAMES];
     uintptr_t bp[LS_WALK_FRAMES];
     uintptr_t bp_slot[LS_WALK_FRAMES];
+    uintptr_t function[LS_WALK_FRAMES];
+    uintptr_t identity[LS_WALK_FRAMES];
     uint64_t hash[LS_WALK_FRAMES];
     bool goes_by_bp[LS_WALK_FRAMES];
     struct ls_walk_frame fresh[LS_WALK_FRESH];
+    struct ls_managed_frame unnamed[LS_WALK_FRESH];
 };
 
 /* What a function's prologue lays down where it keeps a frame pointer. */
@@ -68,7 +78,7 @@ void ls_walk_init(struct ls_walk *walk);
 /*
  * Brings the record up to the stack as the caller of the function that `record` belongs to sees it.
  * True: the frames from `first` on are right, `depth` of them or all there are; the last may have
- * a program counter of 0, which is none. `depth` is at most LS_WALK_FRESH.
+ * an identity of 0, which is none. `depth` is at most LS_WALK_FRESH.
  */
 bool ls_walk_update(struct ls_walk *walk, const struct ls_frame_record *record, size_t depth);
 

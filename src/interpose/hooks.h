@@ -13,15 +13,16 @@
  *   limits.c   setrlimit setrlimit64 prlimit prlimit64 mlockall
  *   alone.c    unshare setns
  *   loop.c     epoll_wait epoll_pwait epoll_pwait2
+ *   environment.c readlink
  *   descriptor.c close close_range closefrom dup dup2 dup3 fcntl fcntl64
  *   raw.c      syscall
- *   socket.c   socket socketpair accept accept4 recvmsg recvmmsg
+ *   socket.c   socket socketpair accept accept4 connect getsockopt recvmsg recvmmsg
  *   file.c     open open64 openat openat64 creat creat64 __open_2 __open64_2 __openat_2
- * __openat64_2 pipe pipe2 epoll_create epoll_create1 eventfd timerfd_create signalfd inotify_init
- *              inotify_init1 memfd_create mkstemp mkstemp64 mkostemp mkostemp64 mkstemps mkstemps64
- *              mkostemps mkostemps64
+ *              __openat64_2 pipe pipe2 epoll_create epoll_create1 eventfd timerfd_create signalfd
+ *              inotify_init inotify_init1 memfd_create mkstemp mkstemp64 mkostemp mkostemp64
+ *              mkstemps mkstemps64 mkostemps mkostemps64
  *   stream.c   fopen fopen64 freopen freopen64 fclose popen pclose tmpfile tmpfile64 opendir
- * closedir
+ *              closedir
  *   thread.c   pthread_create pthread_join pthread_tryjoin_np pthread_timedjoin_np
  *              pthread_clockjoin_np pthread_detach pthread_cancel thrd_create thrd_join thrd_detach
  *
@@ -52,6 +53,8 @@ struct ls_hook_targets {
     void (*before_unload)(void);
     /* An event-loop thread is about to wait: no JavaScript is running. */
     void (*safe_point)(int loop);
+    /* A thread may be about to run JavaScript. */
+    void (*environment_begins)(void);
 };
 
 /* Not atomic: written once by the constructor, before the host has threads, or under start=off by

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/compiler.h"
+#include "capture/connections.h"
 #include "capture/descriptors.h"
 #include "interpose/hooks.h"
 #include "system/real.h"
@@ -25,6 +26,7 @@ enum effect {
     CLOSES,
     CLOSES_RANGE,
     OPENS_SOCKET,
+    ACCEPTS,
     OPENS_FILE,
     COPIES,
     CONTROLS, /* fcntl */
@@ -36,8 +38,8 @@ __attribute__((used)) static const uint8_t effects[NUMBERS_END] = {
     [SYS_close] = CLOSES,
     [SYS_close_range] = CLOSES_RANGE,
     [SYS_socket] = OPENS_SOCKET,
-    [SYS_accept] = OPENS_SOCKET,
-    [SYS_accept4] = OPENS_SOCKET,
+    [SYS_accept] = ACCEPTS,
+    [SYS_accept4] = ACCEPTS,
 #ifdef SYS_open
     [SYS_open] = OPENS_FILE,
     [SYS_creat] = OPENS_FILE,
@@ -73,12 +75,15 @@ __attribute__((used)) static long call_with_effect(long number, long a, long b, 
     else if (effect == CLOSES_RANGE)
         ls_hook_closing_range((unsigned)a, (unsigned)b, (unsigned)c);
     result = ls_real.syscall_by_number(number, a, b, c, d, e, 0);
-    if (effect == OPENS_SOCKET || effect == OPENS_FILE)
-        ls_descriptor_opened((int)result,
-                             effect == OPENS_SOCKET ? LS_RESOURCE_SOCKET : LS_RESOURCE_FILE);
+    if (effect == OPENS_FILE)
+        ls_descriptor_opened((int)result, LS_RESOURCE_FILE);
+    else if (effect == OPENS_SOCKET || effect == ACCEPTS)
+        ls_descriptor_opened((int)result, LS_RESOURCE_SOCKET);
     else if (effect == COPIES ||
              (effect == CONTROLS && ((int)b == F_DUPFD || (int)b == F_DUPFD_CLOEXEC)))
         ls_descriptor_copied((int)a, (int)result);
+    if (effect == ACCEPTS)
+        ls_connection_accepted((int)a, (int)result);
     return result;
 }
 

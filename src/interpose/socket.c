@@ -1,18 +1,23 @@
 /*
- * Calls that open sockets, and descriptors that come through them.
+ * Calls that open and connect sockets, and descriptors that come through them.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/compiler.h"
+#include "capture/connections.h"
 #include "capture/descriptors.h"
 #include "interpose/hooks.h"
+#include "system/clock.h"
 #include "system/real.h"
 
 LS_EXPORT int socket(int domain, int type, int protocol);
 LS_EXPORT int socketpair(int domain, int type, int protocol, int ends[2]);
 LS_EXPORT int accept(int listener, struct sockaddr *address, socklen_t *length);
 LS_EXPORT int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+LS_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length);
+LS_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *length);
 LS_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags);
 LS_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
                        struct timespec *timeout);
@@ -41,12 +46,44 @@ int socketpair(int domain, int type, int protocol, int ends[2])
 
 int accept(int listener, struct sockaddr *address, socklen_t *length)
 {
-    return opened(LS_REAL(accept)(listener, address, length));
+    int fd = opened(LS_REAL(accept)(listener, address, length));
+
+    ls_connection_accepted(listener, fd);
+    ls_connections_ask();
+    return fd;
 }
 
 int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags)
 {
-    return opened(LS_REAL(accept4)(listener, address, length, flags));
+    int fd = opened(LS_REAL(accept4)(listener, address, length, flags));
+
+    ls_connection_accepted(listener, fd);
+    ls_connections_ask();
+    return fd;
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    uint64_t begun_ns = ls_clock_monotonic_ns();
+    int status = LS_REAL(connect)(fd, address, length);
+
+    ls_connection_attempted(fd, address, length, status == 0 ? 0 : errno, begun_ns);
+    ls_connections_ask();
+    return status;
+}
+
+/* SO_ERROR is how a program learns what became of a connect that did not wait. */
+int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+{
+    int status = LS_REAL(getsockopt)(fd, level, option, value, length);
+
+    if (level == SOL_SOCKET && option == SO_ERROR && status == 0 && *length == sizeof(int)) {
+        int error;
+
+        memcpy(&error, value, sizeof(error));
+        ls_connection_told(fd, error);
+    }
+    return status;
 }
 
 /* Descriptors another process, or this one, has sent (SCM_RIGHTS, unix(7)). */

@@ -17,14 +17,15 @@ struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t ind
     return &table->chunks[index / LS_SITES_PER_CHUNK][index % LS_SITES_PER_CHUNK];
 }
 
-static uint32_t *bucket_of(struct ls_site_table *table, uint64_t id)
+static size_t bucket_of(uint64_t id)
 {
-    return &table->buckets[ls_hash_mix(id) % LS_SITE_BUCKETS];
+    return ls_hash_mix(id) % LS_SITE_BUCKETS;
 }
 
-static struct ls_site *find(struct ls_site_table *table, enum ls_resource resource, uint64_t id)
+struct ls_site *ls_site_table_find(const struct ls_site_table *table, enum ls_resource resource,
+                                   uint64_t id)
 {
-    uint32_t at = *bucket_of(table, id);
+    uint32_t at = table->buckets[bucket_of(id)];
 
     while (at != 0) {
         struct ls_site *site = ls_site_table_at(table, at - 1);
@@ -60,7 +61,7 @@ int ls_site_table_start(struct ls_site_table *table)
 
 static struct ls_site *add(struct ls_site_table *table, enum ls_resource resource, uint64_t id)
 {
-    uint32_t *bucket = bucket_of(table, id);
+    uint32_t *bucket = &table->buckets[bucket_of(id)];
     struct ls_site *site;
 
     site = ls_site_table_at(table, table->count);
@@ -75,7 +76,7 @@ static struct ls_site *add(struct ls_site_table *table, enum ls_resource resourc
 struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resource resource,
                                      uint64_t id)
 {
-    struct ls_site *site = find(table, resource, id);
+    struct ls_site *site = ls_site_table_find(table, resource, id);
 
     if (site != NULL)
         return site;
@@ -84,7 +85,7 @@ struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resour
         return add(table, resource, id);
     table->overflowed++;
     id = overflow_id(resource);
-    site = find(table, resource, id);
+    site = ls_site_table_find(table, resource, id);
     if (site == NULL && make_room(table, 1)) {
         site = add(table, resource, id);
         site->overflow = true;

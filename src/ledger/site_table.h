@@ -73,6 +73,9 @@ int ls_site_table_start(struct ls_site_table *table);
  * only when not even that can be had. */
 struct ls_site *ls_site_table_obtain(struct ls_site_table *table, enum ls_resource resource,
                                      uint64_t id);
+/* NULL when there is none. */
+struct ls_site *ls_site_table_find(const struct ls_site_table *table, enum ls_resource resource,
+                                   uint64_t id);
 struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t index);
 
 void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part);

@@ -103,6 +103,32 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
     ls_emitter_array_end(emitter);
 }
 
+static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
+{
+    ls_emitter_array_begin(emitter, "isolates");
+    for (size_t i = 0; i < snapshot->isolate_count; i++) {
+        const struct ls_snapshot_isolate *isolate = &snapshot->isolates[i];
+
+        ls_emitter_object_begin(emitter, NULL);
+        ls_emitter_json_unsigned(emitter, "number", isolate->number);
+        ls_emitter_json_string(emitter, "thread", isolate->thread);
+        ls_emitter_json_number(emitter, "thread_id", isolate->thread_id, WHOLE);
+        ls_emitter_json_string(emitter, "state", isolate->set_aside ? "set aside" : "tracked");
+        ls_emitter_json_known_number(emitter, "used_heap_bytes", isolate->used_heap_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "used_heap_after_gc_bytes",
+                                     isolate->used_heap_after_gc_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "total_heap_bytes", isolate->total_heap_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "heap_limit_bytes", isolate->heap_limit_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "external_bytes", isolate->external_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "major_gcs", isolate->major_gcs, WHOLE);
+        ls_emitter_json_known_number(emitter, "since_major_gc_s", isolate->since_major_gc_s,
+                                     SECONDS);
+        ls_emitter_json_known_number(emitter, "js_sample_bytes", isolate->js_sample_bytes, WHOLE);
+        ls_emitter_object_end(emitter);
+    }
+    ls_emitter_array_end(emitter);
+}
+
 static void write_verdict(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
     ls_emitter_object_begin(emitter, "verdict");
@@ -146,6 +172,30 @@ static void write_series(struct ls_emitter *emitter, const struct ls_snapshot_si
         ls_emitter_json_number(emitter, NULL, site->points[i].live_bytes, WHOLE);
         ls_emitter_json_number(emitter, NULL, site->points[i].live_count, WHOLE);
         ls_emitter_array_end(emitter);
+    }
+    ls_emitter_array_end(emitter);
+}
+
+static void write_peers(struct ls_emitter *emitter, const struct ls_snapshot_site *site)
+{
+    ls_emitter_array_begin(emitter, "peers");
+    for (size_t i = 0; i < site->peer_count; i++) {
+        const struct ls_snapshot_peer *peer = &site->peers[i];
+
+        ls_emitter_object_begin(emitter, NULL);
+        ls_emitter_json_optional_string(emitter, "address", peer->address);
+        ls_emitter_json_number(emitter, "opened", peer->opened, WHOLE);
+        ls_emitter_json_number(emitter, "opened_per_s", peer->opened_per_s, RATE);
+        ls_emitter_json_number(emitter, "live", peer->live, WHOLE);
+        ls_emitter_json_number(emitter, "unused", peer->unused, WHOLE);
+        ls_emitter_json_number(emitter, "failed", peer->failed, WHOLE);
+        ls_emitter_object_begin(emitter, "errors");
+        for (size_t k = 0; k < peer->error_count; k++)
+            ls_emitter_json_unsigned(emitter, peer->errors[k].name, peer->errors[k].count);
+        ls_emitter_object_end(emitter);
+        ls_emitter_json_known_number(emitter, "connect_p50_s", peer->connect_p50_s, DELAY_SECONDS);
+        ls_emitter_json_known_number(emitter, "life_p50_s", peer->life_p50_s, DELAY_SECONDS);
+        ls_emitter_object_end(emitter);
     }
     ls_emitter_array_end(emitter);
 }
@@ -198,6 +248,8 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     if (site->threads != NULL)
         write_threads(emitter, site->threads);
     write_series(emitter, site);
+    if (site->resource == LS_RESOURCE_SOCKET)
+        write_peers(emitter, site);
     ls_emitter_object_end(emitter);
 }
 
@@ -233,6 +285,7 @@ int ls_report_write_json(const struct ls_snapshot *snapshot, const struct ls_sin
     write_health(&emitter, snapshot);
     write_memory(&emitter, &snapshot->memory);
     write_event_loops(&emitter, snapshot);
+    write_isolates(&emitter, snapshot);
     write_verdict(&emitter, snapshot);
     ls_emitter_array_begin(&emitter, "sites");
     for (size_t i = 0; i < snapshot->site_count; i++)

@@ -180,6 +180,47 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
                 "Share of the time the event loop was busy, 0 to 1.", 3);
 }
 
+/* A worker has the name of others too: the isolate's number is a label, as with loops. */
+static void isolate_family(struct ls_emitter *emitter, const struct ls_snapshot *snapshot,
+                           const char *name, const char *type, const char *help, size_t field)
+{
+    family(emitter, name, type, help);
+    for (size_t i = 0; i < snapshot->isolate_count; i++) {
+        const struct ls_snapshot_isolate *isolate = &snapshot->isolates[i];
+        const double values[] = {isolate->used_heap_bytes,  isolate->total_heap_bytes,
+                                 isolate->external_bytes,   isolate->used_heap_after_gc_bytes,
+                                 isolate->heap_limit_bytes, isolate->major_gcs};
+
+        if (values[field] < 0)
+            continue;
+        ls_emitter_string(emitter, name);
+        ls_emitter_string(emitter, "{isolate=\"");
+        ls_emitter_unsigned(emitter, isolate->number);
+        ls_emitter_char(emitter, '"');
+        label(emitter, "thread", isolate->thread, false);
+        ls_emitter_char(emitter, '}');
+        finish_sample(emitter, values[field]);
+    }
+}
+
+static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
+{
+    if (snapshot->isolate_count == 0)
+        return;
+    isolate_family(emitter, snapshot, "nodejs_heap_size_used_bytes", "gauge",
+                   "Process heap size used from Node.js in bytes.", 0);
+    isolate_family(emitter, snapshot, "nodejs_heap_size_total_bytes", "gauge",
+                   "Process heap size from Node.js in bytes.", 1);
+    isolate_family(emitter, snapshot, "nodejs_external_memory_bytes", "gauge",
+                   "Node.js external memory size in bytes.", 2);
+    isolate_family(emitter, snapshot, "leakshim_js_heap_used_after_gc_bytes", "gauge",
+                   "JavaScript heap in use after the last major collection.", 3);
+    isolate_family(emitter, snapshot, "leakshim_js_heap_limit_bytes", "gauge",
+                   "What V8 lets this JavaScript heap grow to.", 4);
+    isolate_family(emitter, snapshot, "leakshim_js_major_gcs_total", "counter",
+                   "Major collections of this JavaScript heap since it was first seen.", 5);
+}
+
 enum site_field { LIVE_BYTES, LIVE_RESOURCES, GROWTH_BYTES, GROWTH_RESOURCES, RISING };
 
 static double site_value(const struct ls_snapshot_site *site, enum site_field field)
@@ -275,6 +316,7 @@ int ls_report_write_metrics(const struct ls_snapshot *snapshot, const struct ls_
     write_verdict(&emitter, snapshot);
     write_balance(&emitter, &snapshot->memory);
     write_event_loops(&emitter, snapshot);
+    write_isolates(&emitter, snapshot);
     write_sites(&emitter, snapshot);
     write_health(&emitter, snapshot);
     return ls_emitter_finish(&emitter);

@@ -44,6 +44,26 @@ struct ls_snapshot_point {
     double live_count;
 };
 
+#define LS_SNAPSHOT_PEERS_MAX       8
+#define LS_SNAPSHOT_PEER_ERRORS_MAX 6
+
+/* One address the sockets of a site are connected to, or were accepted at. */
+struct ls_snapshot_peer {
+    const char *address;  /* "" for all others together */
+    double opened;        /* attempts to connect, or sockets accepted */
+    double opened_per_s;  /* since the summary before */
+    double live;          /* sockets open */
+    double unused;        /* of live, those that never sent or received and are an interval old */
+    double failed;        /* attempts */
+    double connect_p50_s; /* median of those that succeeded; -1 when there is none */
+    double life_p50_s;    /* median time from connected to closed; -1 when there is none */
+    size_t error_count;
+    struct {
+        const char *name;
+        uint64_t count;
+    } errors[LS_SNAPSHOT_PEER_ERRORS_MAX];
+};
+
 #define LS_SNAPSHOT_THREAD_NAMES 3
 
 struct ls_snapshot_thread_name {
@@ -87,6 +107,8 @@ struct ls_snapshot_site {
     size_t named_frame; /* index in frames of the frame `function` names */
     const struct ls_snapshot_point *points;
     size_t point_count;
+    const struct ls_snapshot_peer *peers; /* of sockets */
+    size_t peer_count;
     const struct ls_snapshot_threads *threads; /* NULL but for thread */
 };
 
@@ -108,6 +130,22 @@ struct ls_snapshot_event_loop {
     double delay_p99_s;
     double delay_max_s;
     double utilization;
+};
+
+/* A V8 heap. Figures that are not known are -1. */
+struct ls_snapshot_isolate {
+    uint64_t number;    /* never given twice in a process */
+    const char *thread; /* name of the thread it runs on */
+    int thread_id;      /* the kernel's */
+    bool set_aside;     /* another profiler has it: its sites are not tracked */
+    double used_heap_bytes;
+    double used_heap_after_gc_bytes; /* at the first safe point after the last major collection */
+    double total_heap_bytes;
+    double heap_limit_bytes;
+    double external_bytes;
+    double major_gcs;
+    double since_major_gc_s;
+    double js_sample_bytes;
 };
 
 /* Of addresses the hooks saw mapped: the program's, V8's and an allocator's together. */
@@ -176,6 +214,9 @@ struct ls_snapshot {
 
     const struct ls_snapshot_event_loop *event_loops;
     size_t event_loop_count;
+
+    const struct ls_snapshot_isolate *isolates;
+    size_t isolate_count;
 
     struct {
         enum ls_process_verdict state;

@@ -3,12 +3,14 @@
 #include "base/compiler.h"
 #include "report/calendar.h"
 #include "report/line.h"
+#include "report/text_peers.h"
 #include "report/text_sites.h"
 #include "report/units.h"
 #include "report/writers.h"
 
-#define MODULES_LISTED 10
-#define LOOPS_LISTED   16
+#define MODULES_LISTED  10
+#define LOOPS_LISTED    16
+#define ISOLATES_LISTED 16
 /* Less than that is no figure worth a line: most of Node's own threads sleep in a loop for ever. */
 #define BUSY_LEAST 0.0005
 
@@ -126,6 +128,57 @@ static void write_event_loops(struct ls_emitter *emitter, const struct ls_snapsh
         ls_line_align_right(&line, start, 61);
         ls_line_end(&line, emitter);
     }
+}
+
+/* A figure right-aligned in its column, or a dash. */
+static void size_or_dash(struct ls_line *line, double bytes, size_t column)
+{
+    size_t start = ls_line_width(line);
+
+    ls_text_char(&line->text, ' ');
+    if (bytes >= 0)
+        ls_units_size(&line->text, bytes);
+    else
+        ls_text_char(&line->text, '-');
+    ls_line_align_right(line, start, column);
+}
+
+static void isolate_line(struct ls_emitter *emitter, const struct ls_snapshot_isolate *isolate)
+{
+    struct ls_line line;
+    size_t start;
+
+    ls_line_init(&line);
+    ls_line_pad_to(&line, LABEL_COLUMN);
+    ls_line_name(&line, isolate->thread, 16);
+    size_or_dash(&line, isolate->used_heap_bytes, 31);
+    size_or_dash(&line, isolate->used_heap_after_gc_bytes, 41);
+    size_or_dash(&line, isolate->heap_limit_bytes, 51);
+    size_or_dash(&line, isolate->external_bytes, 61);
+    start = ls_line_width(&line);
+    ls_text_char(&line.text, ' ');
+    if (isolate->major_gcs > 0) {
+        ls_units_count(&line.text, isolate->major_gcs);
+        ls_text_string(&line.text, ", ");
+        ls_units_duration(&line.text, isolate->since_major_gc_s);
+        ls_text_string(&line.text, " ago");
+    } else {
+        ls_text_string(&line.text, isolate->major_gcs < 0 ? "-" : "none");
+    }
+    ls_line_align_right(&line, start, 81);
+    if (isolate->set_aside)
+        ls_text_string(&line.text, "  set aside");
+    ls_line_end(&line, emitter);
+}
+
+static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
+{
+    if (snapshot->isolate_count > 0)
+        ls_emitter_string(emitter, "\nJavaScript heaps\n"
+                                   "    thread                 used  after GC     limit  external"
+                                   "   major collections\n");
+    for (size_t i = 0; i < snapshot->isolate_count && i < ISOLATES_LISTED; i++)
+        isolate_line(emitter, &snapshot->isolates[i]);
 }
 
 static void balance_line(struct ls_emitter *emitter, const struct ls_snapshot_memory *memory,
@@ -293,6 +346,8 @@ int ls_report_write_text(const struct ls_snapshot *snapshot, const struct ls_sin
     ls_text_write_rising(&emitter, snapshot);
     write_modules(&emitter, snapshot);
     write_event_loops(&emitter, snapshot);
+    write_isolates(&emitter, snapshot);
+    ls_text_write_peers(&emitter, snapshot);
     ls_text_write_others(&emitter, snapshot);
     write_balance(&emitter, snapshot);
     write_health(&emitter, snapshot);

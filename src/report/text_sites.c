@@ -51,15 +51,26 @@ static void estimate_mark(struct ls_line *line, const struct ls_snapshot_site *s
         ls_text_char(&line->text, '~');
 }
 
+static bool is_javascript(const struct ls_snapshot_frame *frame)
+{
+    return strcmp(frame->language, "js") == 0;
+}
+
 /* What the named function called to get the resource: "Buffer.alloc" in "Buffer.alloc < readBody".
- * NULL when the named function is the innermost one with a name. */
+ * NULL when the named function is the innermost one with a name; how V8 got from a JavaScript
+ * function to native code does not count. */
 static const char *inner_function(const struct ls_snapshot_site *site)
 {
+    bool javascript;
+
     if (site->named_frame >= site->frame_count)
         return NULL;
+    javascript = is_javascript(&site->frames[site->named_frame]);
     for (size_t i = site->named_frame; i > 0; i--) {
         const char *name = site->frames[i - 1].function;
 
+        if (javascript && !is_javascript(&site->frames[i - 1]))
+            continue;
         if (name[0] != '\0' && strcmp(name, site->function) != 0)
             return name;
     }
@@ -175,11 +186,6 @@ static void live_line(struct ls_line *line, const struct ls_snapshot_site *site)
     ls_text_string(&line->text, " (");
     ls_units_share(&line->text, site->confidence);
     ls_text_char(&line->text, ')');
-}
-
-static bool is_javascript(const struct ls_snapshot_frame *frame)
-{
-    return strcmp(frame->language, "js") == 0;
 }
 
 /* Beyond the first of these there is only the runtime: how Node got to the program's function. */

@@ -112,6 +112,35 @@ static void note_v8(void)
     said = note;
 }
 
+static void note_v8_frames(void)
+{
+    const char *note = ls_v8_frames_note();
+
+    if (note != NULL)
+        ls_note(note);
+}
+
+/* Has `note` among the notes in place of what was said before; either may be NULL. */
+static void note_instead(const char **said, const char *note)
+{
+    if (note == *said)
+        return;
+    if (*said != NULL)
+        ls_note_remove(*said);
+    if (note != NULL)
+        ls_note(note);
+    *said = note;
+}
+
+static void note_v8_reach(void)
+{
+    static const char *unread;
+    static const char *interval;
+
+    note_instead(&unread, ls_v8_unread_note());
+    note_instead(&interval, ls_v8_interval_note());
+}
+
 /* Why a program that visibly grows is still being learned. */
 static void note_unjudged(const struct ls_judgement *judgement)
 {
@@ -198,7 +227,9 @@ static int summarise(bool final)
     if (!final)
         ls_modules_refresh(&ls_ledger.modules, now_ns);
     note_v8();
+    note_v8_frames();
     ls_reconcile();
+    note_v8_reach();
     ls_names_learn(stacks_known);
     ls_balance_read(now_ns);
     take_lock();

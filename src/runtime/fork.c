@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "capture/descriptors.h"
 #include "capture/heap.h"
 #include "capture/host_threads.h"
 #include "capture/loop_clock.h"
@@ -77,6 +78,7 @@ static void in_child(void)
     ls_loop_clock_child_after_fork();
     *ls_runtime.fork_marker = 1;
     ls_resource_adopt_process();
+    ls_descriptors_child_after_fork();
     ls_ledger_after_fork();
     ls_host_threads_after_fork();
     if (!captures_rest)

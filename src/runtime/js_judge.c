@@ -10,6 +10,12 @@
  *   - Do the dates of what is alive say that what is allocated stays, evenly since the start; and
  * did a reading some time before say so too? A cache that is filling looks like that until it is
  *     full, and no longer; at one reading nobody can tell.
+ *
+ * Either is withdrawn when the heap itself has not risen.
+ *
+ * When V8 compiles a leaking function into its caller, the one holds what was allocated before, the
+ * other what comes since, and neither alone looks like a leak: the caller then is judged by the
+ * dates of both, and goes on with what was known of the one inside.
  */
 #include "runtime/runtime.h"
 
@@ -29,11 +35,17 @@
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
+/* From this share of what is allocated on its stacks of late, and below it at first, a function has
+ * taken over from those inside of it. */
+#define TAKEN_OVER_SHARE 0.5
 /* Points from which a series of readings is believed against their dates: a leak may begin late. */
 #define SERIES_POINTS 12
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
+/* A gain of which less than this share is in the heap is none. */
+#define FLAT_SHARE       0.25
+#define FLAT_LEAST_BYTES (8.0 * 1024 * 1024)
 
 struct evidence {
     uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
@@ -46,7 +58,16 @@ struct evidence {
     double kept_bytes_per_s;
     double error_bytes_per_s;
     double bytes_per_object;
+    double bytes_per_sample;
     bool holds; /* evidence for a leak, as of the last measured reading */
+    /* The two as they were before that reading, for who takes over from this function in it. */
+    double sighted_before_s;
+    bool held_before;
+    bool has_taken_over; /* from a function that was compiled into it */
+    /* The function that the most was allocated in further out on this one's stacks: it takes over
+     * if this one is compiled into it. And what it held at the last measured reading. */
+    const struct ls_site *heir;
+    double heir_bytes;
 };
 
 static struct evidence *evidences[LS_SITE_CHUNKS_MAX];
@@ -70,6 +91,11 @@ void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t t
         evidence->last_read_ns = taken_ns;
     if (evidence->first_live_ns == 0)
         evidence->first_live_ns = absent_ns + (taken_ns - absent_ns) / 2;
+}
+
+static double heir_bytes(const struct evidence *evidence)
+{
+    return evidence->heir == NULL ? 0 : evidence->heir->tally.live_bytes;
 }
 
 /* From the start of sampling to where the site's window starts. */
@@ -106,15 +132,75 @@ static bool is_confirmed(const struct evidence *evidence, const struct ls_v8_ret
            retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
 }
 
+/* The site with all that was allocated on stacks through its function. A sample stands for as much
+ * as in the site itself. */
+static struct ls_js_site inclusive_site(const struct ls_js_site *source)
+{
+    struct ls_js_site inclusive = *source;
+    double share = source->inclusive_bytes / source->live_bytes;
+
+    inclusive.age_bytes = source->inclusive_age_bytes;
+    inclusive.live_bytes = source->inclusive_bytes;
+    inclusive.live_count = source->live_count * share;
+    inclusive.variance_bytes = source->variance_bytes * share;
+    return inclusive;
+}
+
+static struct evidence *evidence_of_inner(const struct ls_js_site *source)
+{
+    const struct ls_site *inner;
+
+    if (source->inner == NULL || source->live_bytes <= 0)
+        return NULL;
+    inner = ls_site_table_find(&ls_ledger.sites, LS_RESOURCE_JS, source->inner->key);
+    return inner == NULL ? NULL : evidence_of(inner);
+}
+
+/* Whether the function allocates by itself, of late, what those inside of it did at first. */
+static bool takes_over(const struct ls_js_reading *reading, const struct ls_js_site *source,
+                       const struct evidence *inner)
+{
+    const struct ls_js_site inclusive = inclusive_site(source);
+    double warmup_s = warmup_of(reading, inner);
+    const size_t last = LS_V8_RETENTION_PARTS - 1;
+    struct ls_v8_retention own;
+    struct ls_v8_retention all;
+
+    return ls_v8_retention_measure(reading, source, warmup_s, &own) &&
+           ls_v8_retention_measure(reading, &inclusive, warmup_s, &all) &&
+           own.part_bytes[last] >= TAKEN_OVER_SHARE * all.part_bytes[last] &&
+           own.part_bytes[0] < TAKEN_OVER_SHARE * all.part_bytes[0];
+}
+
+static void inherit(struct evidence *evidence, const struct evidence *inner, uint64_t now_ns)
+{
+    bool judged_already = inner->measured_ns == now_ns;
+
+    evidence->has_taken_over = true;
+    evidence->first_live_ns = inner->first_live_ns;
+    evidence->sighted_after_s = judged_already ? inner->sighted_before_s : inner->sighted_after_s;
+    evidence->holds = judged_already ? inner->held_before : inner->holds;
+}
+
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source)
 {
     struct evidence *evidence = evidence_of(site);
+    const struct evidence *inner = evidence_of_inner(source);
+    struct ls_js_site judged = *source;
     struct ls_v8_retention retention;
     bool grew;
 
-    if (evidence == NULL ||
-        !ls_v8_retention_measure(reading, source, warmup_of(reading, evidence), &retention))
+    if (evidence == NULL)
+        return;
+    evidence->sighted_before_s = evidence->sighted_after_s;
+    evidence->held_before = evidence->holds;
+    if (inner != NULL && inner->first_live_ns != 0 && takes_over(reading, source, inner)) {
+        judged = inclusive_site(source);
+        if (!evidence->has_taken_over)
+            inherit(evidence, inner, reading->taken_ns);
+    }
+    if (!ls_v8_retention_measure(reading, &judged, warmup_of(reading, evidence), &retention))
         return;
     /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
      * function grows only with a leak. */
@@ -122,6 +208,10 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     evidence->inclusive_bytes = source->inclusive_bytes;
     evidence->measured_ns = reading->taken_ns;
     evidence->measured_bytes = source->live_bytes;
+    evidence->heir_bytes = heir_bytes(evidence);
+    evidence->bytes_per_sample =
+        retention.samples > 0 ? retention.kept_bytes_per_s * retention.window_s / retention.samples
+                              : 0;
     evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
@@ -136,6 +226,18 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     evidence->holds = evidence->holds || is_confirmed(evidence, &retention);
 }
 
+void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source)
+{
+    struct evidence *inner = evidence_of_inner(source);
+
+    if (inner == NULL || inner->heir == site)
+        return;
+    if (inner->heir == NULL || inner->heir->tally.live_bytes < source->live_bytes) {
+        inner->heir = site;
+        inner->heir_bytes = site->tally.live_bytes;
+    }
+}
+
 /* How sure: the chance that sampling alone shows such growth somewhere among the sites tested. */
 static double confidence_of(const struct evidence *evidence, unsigned sites_tested)
 {
@@ -148,16 +250,21 @@ static double confidence_of(const struct evidence *evidence, unsigned sites_test
     return doubt < 0.5 ? 1.0 - doubt : 0.5;
 }
 
+/* But for what sampling may hide: two standard errors. */
 static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
 {
     double since_s = (double)(evidence->last_read_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
+    double expected = evidence->kept_bytes_per_s * since_s;
+    double gain = site->tally.live_bytes - evidence->measured_bytes;
 
-    return site->tally.live_bytes >=
-           evidence->measured_bytes + CONTINUING_SHARE * evidence->kept_bytes_per_s * since_s;
+    if (heir_bytes(evidence) > evidence->heir_bytes)
+        gain += heir_bytes(evidence) - evidence->heir_bytes;
+    return gain + 2 * ls_math_sqrt(expected * evidence->bytes_per_sample) >=
+           CONTINUING_SHARE * expected;
 }
 
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
-                      struct ls_trend_verdict *verdict)
+static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
+                           struct ls_trend_verdict *verdict)
 {
     const struct evidence *evidence = evidence_of(site);
 
@@ -177,6 +284,38 @@ void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
     verdict->growth_count_per_s = evidence->bytes_per_object > 0
                                       ? evidence->kept_bytes_per_s / evidence->bytes_per_object
                                       : 0;
+}
+
+/* What a site gains is in the heap, or is no gain: optimised code moves bytes from one function to
+ * another, and data that is made anew moves from who loaded it to who replaces it. The heap in use
+ * after collections stands still then. Told only of what is well above the heap's own ups and
+ * downs. */
+static bool is_in_the_heap(const struct ls_site *site)
+{
+    const struct ls_history *history = &site->history;
+    double since_s = ls_js_sites_heap_since(site);
+    double gain_bytes;
+    uint32_t first = 0;
+
+    if (history->count < 2 || since_s < 0)
+        return true;
+    while (first + 1 < history->count &&
+           history->points[first + 1].time_s - (double)history->points[first + 1].lag_s <= since_s)
+        first++;
+    if (since_s < history->points[first].time_s - (double)history->points[first].lag_s)
+        since_s = history->points[first].time_s - (double)history->points[first].lag_s;
+    gain_bytes = (double)history->points[history->count - 1].live_bytes -
+                 (double)history->points[first].live_bytes;
+    return gain_bytes < FLAT_LEAST_BYTES ||
+           ls_js_sites_heap_rise(site, since_s) >= FLAT_SHARE * gain_bytes;
+}
+
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+                      struct ls_trend_verdict *verdict)
+{
+    judge_evidence(site, sites_tested, verdict);
+    if (verdict->verdict == LS_VERDICT_RISING && !is_in_the_heap(site))
+        verdict->verdict = LS_VERDICT_SETTLING;
 }
 
 void ls_js_judge_absent(const struct ls_site *site)

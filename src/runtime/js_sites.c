@@ -16,6 +16,8 @@ struct isolate {
     struct ls_js_reading *last;
     /* The last one made right after a major collection; may be the same. */
     struct ls_js_reading *settled;
+    /* Heap in use at the settled ones; NULL before the first, or without memory. */
+    struct ls_history *heap;
 };
 
 static struct isolate isolates[ISOLATES_MAX];
@@ -59,6 +61,17 @@ static void keep_reading(struct isolate *isolate, struct ls_js_reading *reading)
         drop_reading(isolate, former_last);
 }
 
+/* As one point, at the same moment as those of the sites. */
+static void remember_heap(struct isolate *isolate, double now_s)
+{
+    if (isolate->heap == NULL)
+        isolate->heap = ls_memory_own_allocate(sizeof(*isolate->heap));
+    if (isolate->heap != NULL && isolate->settled->used_heap_bytes > 0)
+        ls_history_add(isolate->heap, (struct ls_history_point){
+                                          .time_s = now_s,
+                                          .live_bytes = (float)isolate->settled->used_heap_bytes});
+}
+
 static void forget(struct isolate *isolate)
 {
     struct isolate former = *isolate;
@@ -67,6 +80,8 @@ static void forget(struct isolate *isolate)
     drop_reading(isolate, former.last);
     if (former.settled != former.last)
         drop_reading(isolate, former.settled);
+    if (former.heap != NULL)
+        ls_memory_own_free(former.heap, sizeof(*former.heap));
 }
 
 static struct ls_site *site_of(const struct ls_js_site *source)
@@ -83,6 +98,7 @@ static void weigh(const struct ls_js_reading *reading, uint64_t former_ns)
         if (site == NULL || site->overflow)
             continue;
         ls_js_judge_seen(site, former_ns, reading->taken_ns);
+        ls_js_judge_caller(site, &reading->sites[i]);
         if (reading->after_major_gc)
             ls_js_judge_reading(site, reading, &reading->sites[i]);
     }
@@ -165,8 +181,10 @@ static void remember_settled(void)
 
     round_number++;
     for (size_t i = 0; i < ISOLATES_MAX; i++) {
-        if (isolates[i].settled != NULL)
-            add_reading(isolates[i].settled);
+        if (isolates[i].settled == NULL)
+            continue;
+        add_reading(isolates[i].settled);
+        remember_heap(&isolates[i], now_s);
     }
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
@@ -198,6 +216,82 @@ void ls_js_sites_update(void)
         if (site->resource == LS_RESOURCE_JS && site->reading != round_number)
             site->tally = (struct ls_tally){0};
     }
+}
+
+static double time_of(const struct ls_history_point *point)
+{
+    return point->time_s - (double)point->lag_s;
+}
+
+/* From the least of the first half of that time to the most of the second: a heap that goes up and
+ * down counts as rising by as much. */
+static double heap_rise(const struct ls_history *heap, double since_s)
+{
+    double middle_s = (since_s + time_of(&heap->points[heap->count - 1])) / 2;
+    double least = -1, most = 0;
+
+    for (uint32_t i = 0; i < heap->count; i++) {
+        const struct ls_history_point *point = &heap->points[i];
+        double bytes = (double)point->live_bytes;
+
+        if (time_of(point) <= since_s || least < 0 || (time_of(point) <= middle_s && bytes < least))
+            least = bytes;
+        if (time_of(point) >= middle_s && bytes > most)
+            most = bytes;
+    }
+    return most > least ? most - least : 0;
+}
+
+/* An isolate whose heap after collections is known and has something of the site in it. */
+static bool holds(const struct isolate *isolate, const struct ls_site *site)
+{
+    if (isolate->heap == NULL || isolate->heap->count == 0)
+        return false;
+    for (size_t i = 0; i < isolate->settled->site_count; i++) {
+        if (isolate->settled->sites[i].function->key == site->id)
+            return true;
+    }
+    return false;
+}
+
+double ls_js_sites_heap_since(const struct ls_site *site)
+{
+    double since_s = -1;
+
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        double first_s;
+
+        if (!holds(&isolates[i], site))
+            continue;
+        first_s = time_of(&isolates[i].heap->points[0]);
+        if (since_s < 0 || first_s < since_s)
+            since_s = first_s;
+    }
+    return since_s;
+}
+
+double ls_js_sites_heap_rise(const struct ls_site *site, double since_s)
+{
+    double rise = 0;
+
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (holds(&isolates[i], site))
+            rise += heap_rise(isolates[i].heap, since_s);
+    }
+    return rise;
+}
+
+bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
+                          const struct ls_js_reading **settled)
+{
+    for (size_t i = 0; i < ISOLATES_MAX; i++) {
+        if (isolates[i].number != number)
+            continue;
+        *last = isolates[i].last;
+        *settled = isolates[i].settled;
+        return *last != NULL;
+    }
+    return false;
 }
 
 void ls_js_sites_totals(struct ls_js_totals *totals)

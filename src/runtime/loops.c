@@ -4,16 +4,13 @@
  */
 #include "runtime/runtime.h"
 
-#include <string.h>
-
 #include "base/compiler.h"
 #include "base/histogram.h"
-#include "base/text.h"
 #include "capture/loop_clock.h"
 #include "runtime/notes.h"
 #include "system/clock.h"
 #include "system/memory.h"
-#include "system/syscall.h"
+#include "system/process.h"
 
 /* A thread that has not been back for so long does something else by now. */
 #define GONE_AFTER_NS (600 * LS_NS_PER_S)
@@ -32,30 +29,6 @@ struct past {
 static struct past *pasts[LS_LOOP_CLOCKS_MAX];
 static struct ls_loop_reading reading;
 static struct ls_snapshot_event_loop views[LS_LOOP_CLOCKS_MAX];
-
-/* The kernel's name of a thread that lives; that of one that has ended is as it was. */
-static void learn_name(int thread, char *name)
-{
-    char path[64];
-    char comm[NAME_BYTES];
-    struct ls_text text;
-    long length;
-
-    ls_text_init(&text, path, sizeof(path));
-    ls_text_string(&text, "/proc/self/task/");
-    ls_text_signed(&text, thread);
-    ls_text_string(&text, "/comm");
-    length = ls_sys_read_file(path, comm, sizeof(comm));
-    if (length > 0 && comm[length - 1] == '\n')
-        comm[--length] = '\0';
-    if (length > 0) {
-        memcpy(name, comm, (size_t)length + 1);
-    } else if (name[0] == '\0') {
-        ls_text_init(&text, name, NAME_BYTES);
-        ls_text_string(&text, "thread ");
-        ls_text_signed(&text, thread);
-    }
-}
 
 /* Sums only grow, but a turn that ended as it was read may have been told too early. */
 static uint64_t take_difference(uint64_t *past, uint64_t present)
@@ -155,7 +128,7 @@ void ls_loops_describe(uint64_t now_ns, struct ls_snapshot *snapshot)
         take_interval(past);
         if (reading.waits == 0 && !reading.sleeping && reading.turn_ns >= GONE_AFTER_NS)
             continue;
-        learn_name(reading.thread, past->name);
+        ls_process_thread_name(reading.thread, past->name, sizeof(past->name));
         describe(number, past, &view);
         insert(&view, count++);
     }

@@ -290,7 +290,7 @@ size_t ls_names_choose(const struct ls_snapshot_site *site)
 {
     size_t chosen = site->named_frame;
 
-    if (site->resource == LS_RESOURCE_JS)
+    if (site->frames[chosen].module[0] == '\0') /* JavaScript's, or unknown code */
         return chosen;
     while (chosen + 1 < site->frame_count && is_allocator(site->frames[chosen].function) &&
            site->frames[chosen + 1].module[0] != '\0')

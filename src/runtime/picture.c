@@ -10,19 +10,21 @@
 #include "base/atomic.h"
 #include "base/math.h"
 #include "capture/heap.h"
-#include "capture/mappings.h"
 #include "capture/resource.h"
+#include "ledger/js_function.h"
 #include "ledger/ledger.h"
-#include "runtime/balance.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
+#include "runtime/picture_memory.h"
 #include "runtime/picture_order.h"
+#include "runtime/picture_peers.h"
 #include "runtime/picture_threads.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "v8/tracker.h"
 
 #define MESSAGE_BYTES 1024
+#define NOT_JIT       ((const struct ls_module *)1)
 
 static void copy_points(struct ls_arena *arena, const struct ls_site *site,
                         struct ls_snapshot_site *view)
@@ -78,15 +80,55 @@ static struct ls_snapshot_frame native_frame(uintptr_t pc, const struct ls_modul
     };
 }
 
+static struct ls_snapshot_frame js_frame(const struct ls_js_function *function)
+{
+    return (struct ls_snapshot_frame){
+        .module = "",
+        .build_id = "",
+        .function = function->name,
+        .file = function->script,
+        .line = function->line,
+        .language = "js",
+    };
+}
+
+/* The site is named after the program's own JavaScript function nearest to the call; without one,
+ * after the nearest JavaScript function; and without any after a native one. */
+struct naming {
+    size_t native;
+    size_t js;
+    size_t user;
+    bool has_native;
+    bool has_js;
+    bool has_user;
+};
+
+static void note_js(struct naming *naming, const struct ls_js_function *function, size_t frame)
+{
+    if (!naming->has_js)
+        naming->js = frame;
+    if (function->user_code && !naming->has_user)
+        naming->user = frame;
+    naming->has_js = true;
+    naming->has_user = naming->has_user || function->user_code;
+}
+
+static size_t chosen_frame(const struct naming *naming)
+{
+    if (naming->has_user)
+        return naming->user;
+    return naming->has_js ? naming->js : naming->native;
+}
+
 /* Frames of this library are left out; a run of JIT frames is shown once. */
 static void copy_native_frames(struct ls_arena *arena, const struct ls_site *site,
                                struct ls_snapshot_site *view)
 {
     const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, site->stack);
     struct ls_snapshot_frame *frames;
-    const struct ls_module *last = (const struct ls_module *)1;
+    const struct ls_module *last = NOT_JIT;
+    struct naming naming = {0};
     size_t count = 0;
-    bool named = false;
 
     if (stack == NULL)
         return;
@@ -94,20 +136,28 @@ static void copy_native_frames(struct ls_arena *arena, const struct ls_site *sit
     if (frames == NULL)
         return;
     for (uint32_t i = 0; i < stack->depth; i++) {
-        const struct ls_module *module =
-            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+        const struct ls_js_function *function = ls_js_frame_function(stack->pcs[i]);
+        const struct ls_module *module;
 
+        if (function != NULL) {
+            note_js(&naming, function, count);
+            frames[count++] = js_frame(function);
+            last = NOT_JIT;
+            continue;
+        }
+        module = ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
         if ((module != NULL && module->is_own) || (module == NULL && last == NULL))
             continue;
-        if (!named && module != NULL && module == site->module) {
-            view->named_frame = count;
-            named = true;
+        if (!naming.has_native && module != NULL && module == site->module) {
+            naming.native = count;
+            naming.has_native = true;
         }
         frames[count++] = native_frame(stack->pcs[i], module);
         last = module;
     }
     view->frames = frames;
     view->frame_count = count;
+    view->named_frame = chosen_frame(&naming);
 }
 
 static bool is_estimated(const struct ls_site *site)
@@ -144,6 +194,8 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
         .module = site->module == NULL ? "" : site->module->path,
     };
     copy_points(arena, site, view);
+    if (site->resource == LS_RESOURCE_SOCKET)
+        ls_picture_peers(arena, site, view);
     if (site->overflow)
         view->function = "(more callsites than the tables hold)";
     else if (site->origin == LS_STACK_EARLIER)
@@ -167,7 +219,9 @@ static size_t bytes_of(const struct ls_site *site)
         frames = stack->depth;
     return sizeof(struct ls_snapshot_site) + LS_PICTURE_AGES_BYTES +
            site->history.count * sizeof(struct ls_snapshot_point) +
-           frames * sizeof(struct ls_snapshot_frame) + rounding_and_location;
+           frames * sizeof(struct ls_snapshot_frame) +
+           (site->resource == LS_RESOURCE_SOCKET ? LS_PICTURE_PEERS_BYTES : 0) +
+           rounding_and_location;
 }
 
 /* How many of the ordered sites there is memory for. */
@@ -202,6 +256,7 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     if (order == NULL)
         return -ENOMEM;
     listed = fitting(arena, order, ls_picture_order(order, count));
+    ls_picture_peers_begin(now_ns);
     views = ls_arena_take(arena, listed * sizeof(*views));
     if (views == NULL && listed > 0)
         return -ENOMEM;
@@ -288,7 +343,9 @@ static void describe_settings(struct ls_arena *arena, struct ls_snapshot *snapsh
 static void describe_health(struct ls_snapshot *snapshot)
 {
     snapshot->health.note_count = ls_notes_list(snapshot->health.notes, LS_SNAPSHOT_NOTES_MAX);
-    snapshot->health.state = ls_runtime.degraded ? LS_HEALTH_DEGRADED : LS_HEALTH_ACTIVE;
+    snapshot->health.state = ls_runtime.degraded || ls_v8_current_state() == LS_V8_UNKNOWN
+                                 ? LS_HEALTH_DEGRADED
+                                 : LS_HEALTH_ACTIVE;
     /* Relaxed: statistics. */
     snapshot->health.lost_acquires =
         ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks() + ls_resource_missed();
@@ -301,61 +358,6 @@ static void describe_health(struct ls_snapshot *snapshot)
     snapshot->health.own_cpu_s = (double)ls_clock_ns(CLOCK_THREAD_CPUTIME_ID) * 1e-9;
 }
 
-static double sum_of_known(const double *parts, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += parts[i] > 0 ? parts[i] : 0;
-    return sum;
-}
-
-/* What the allocator holds beyond the live blocks; blocks that were never touched are not held. */
-static double slack_of(const struct ls_balance *balance, double live_bytes)
-{
-    double held = balance->bytes[LS_BALANCE_ALLOCATOR];
-
-    return held > live_bytes ? held - live_bytes : 0;
-}
-
-/* What is not read is -1, and counts into the unexplained part. */
-static void describe_memory(const struct ls_judgement *judgement, struct ls_snapshot *snapshot)
-{
-    struct ls_snapshot_memory *memory = &snapshot->memory;
-    const struct ls_balance *balance = ls_balance_last();
-    const double *bytes = balance->bytes;
-
-    *memory = (struct ls_snapshot_memory){
-        .rss_bytes = judgement->rss_bytes,
-        .rss_growth_bytes_per_s = judgement->process.rss_growth_bytes_per_s,
-        .seconds_to_limit = judgement->process.seconds_to_limit,
-        .v8_heap_bytes = judgement->v8_heap_bytes,
-        .live_heap_bytes = judgement->live_heap_bytes,
-        .allocator_slack_bytes = -1,
-        .mapping_bytes = -1,
-        .stack_bytes = -1,
-        .file_bytes = judgement->file_bytes,
-        .own_bytes = -1,
-    };
-    if (balance->known) {
-        if (bytes[LS_BALANCE_V8] > 0)
-            memory->v8_heap_bytes = bytes[LS_BALANCE_V8];
-        memory->allocator_slack_bytes = slack_of(balance, judgement->live_heap_bytes);
-        memory->mapping_bytes = bytes[LS_BALANCE_MAPPING];
-        memory->stack_bytes = bytes[LS_BALANCE_STACK];
-        memory->file_bytes = bytes[LS_BALANCE_FILE];
-        memory->own_bytes = bytes[LS_BALANCE_OWN];
-        if (ls_mappings_active())
-            memory->mapped = &balance->mapped;
-    }
-    memory->unexplained_bytes =
-        memory->rss_bytes -
-        sum_of_known((const double[]){memory->v8_heap_bytes, memory->live_heap_bytes,
-                                      memory->allocator_slack_bytes, memory->mapping_bytes,
-                                      memory->stack_bytes, memory->file_bytes, memory->own_bytes},
-                     7);
-}
-
 int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement, uint64_t now_ns,
                     bool final, struct ls_snapshot *snapshot)
 {
@@ -364,13 +366,14 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     *snapshot = (struct ls_snapshot){.sequence = ls_runtime.sequence + 1, .final = final};
     describe_process(judgement, snapshot);
     describe_settings(arena, snapshot);
-    describe_memory(judgement, snapshot);
+    ls_picture_memory(judgement, &snapshot->memory);
     snapshot->verdict.state = judgement->process.state;
     snapshot->verdict.rising_sites = judgement->rising_sites;
     snapshot->verdict.rising_growth_bytes_per_s = judgement->rising_bytes_per_s;
     snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
     snapshot->verdict.message = "";
     ls_loops_describe(now_ns, snapshot);
+    ls_isolates_describe(now_ns, snapshot);
     status = copy_modules(arena, snapshot);
     if (status == 0)
         status = copy_sites(arena, now_ns, snapshot);

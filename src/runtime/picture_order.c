@@ -9,6 +9,9 @@
  * kernel needs for one. Without it they would come last in every list, and be cut off it. */
 #define BYTES_PER_COUNTED 16384.0
 
+/* Sockets that fail and are closed at once hold nothing, and are what is looked for. */
+#define BYTES_PER_SOCKET_SITE 262144.0
+
 static double weight(const struct ls_site *site, double bytes, double count)
 {
     return ls_resource_is_counted(site->resource) ? count * BYTES_PER_COUNTED : bytes;
@@ -23,7 +26,8 @@ static double growth(const struct ls_site *site)
 
 static double holding(const struct ls_site *site)
 {
-    return weight(site, site->tally.live_bytes, site->tally.live_count);
+    return weight(site, site->tally.live_bytes, site->tally.live_count) +
+           (site->resource == LS_RESOURCE_SOCKET ? BYTES_PER_SOCKET_SITE : 0);
 }
 
 /* True when `first` is listed before `second`. The id decides between equals, so that the order

@@ -7,6 +7,7 @@
  *   js_sites.c   V8's readings as sites
  *   js_judge.c   evidence from readings made right after a major collection
  *   loops.c      event loops' figures of one interval
+ *   isolates.c   V8's isolates and their heaps
  *   picture.c    gathers a snapshot for the writers
  *   mapping_class.c  whose a mapping is: the program's, V8's, an allocator's
  *   names.c      function names of native frames
@@ -132,10 +133,21 @@ struct ls_js_totals {
     unsigned isolates;
 };
 void ls_js_sites_totals(struct ls_js_totals *totals);
+/* Since when a heap in use after major collections is known of the isolates that hold something of
+ * the site, and by how much those have risen since a time, at the most. Seconds since the process
+ * was first watched; -1 when nothing is known. */
+double ls_js_sites_heap_since(const struct ls_site *site);
+double ls_js_sites_heap_rise(const struct ls_site *site, double since_s);
+/* The last reading of that isolate, and the last made right after a major collection or NULL. False
+ * when there is none. Valid until the next update. */
+bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
+                          const struct ls_js_reading **settled);
 
 /* --- js_judge.c --- */
 /* A reading of any kind had the site; the one of that isolate before it was made at `absent_ns`. */
 void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns);
+/* A reading of any kind had the site, and the functions that its own called have sites too. */
+void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source);
 /* Weighs what a reading made right after a major collection says of one site. */
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source);
@@ -161,6 +173,11 @@ void ls_picture_make_final(struct ls_arena *arena, struct ls_snapshot *snapshot)
 /* The event loops since the last call, the main thread's first, then the busiest; what it points to
  * is valid until the next call. Reads /proc. */
 void ls_loops_describe(uint64_t now_ns, struct ls_snapshot *snapshot);
+
+/* --- isolates.c --- */
+/* V8's isolates as their last readings have them, the main thread's first, then the largest; what
+ * it points to is valid until the next call. Reads /proc. Under the collector's lock. */
+void ls_isolates_describe(uint64_t now_ns, struct ls_snapshot *snapshot);
 
 /* --- names.c --- */
 /* Makes the tables, once, before anything else here. 0 or -ENOMEM. */

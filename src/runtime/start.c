@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "capture/address_map.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
@@ -140,6 +141,33 @@ static size_t ranges_max(void)
     return affordable < usual ? affordable : usual;
 }
 
+/* V8 refuses to write a heap that anything of ours still points into. */
+static bool builds_snapshot(void)
+{
+    static const char *const options[] = {" --build-snapshot", " --experimental-sea-config",
+                                          " --build-sea"};
+
+    for (size_t i = 0; i < LS_ARRAY_LENGTH(options); i++) {
+        if (strstr(ls_runtime.command, options[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void start_javascript(void)
+{
+    if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS))
+        return;
+    if (builds_snapshot()) {
+        ls_note("Node is asked to build a snapshot of its heap: JavaScript is not tracked");
+        return;
+    }
+    if (!ls_v8_start(ls_runtime.options.js_sample_bytes))
+        return;
+    ls_hook_targets.safe_point = ls_v8_safe_point;
+    ls_hook_targets.environment_begins = ls_v8_environment_begins;
+}
+
 /* What a summary can do without: said once, and the run goes on. */
 static void start_optional_parts(void)
 {
@@ -155,9 +183,7 @@ static void start_optional_parts(void)
         ls_warn("libunwind.so.8 is missing or unusable: heap growth is seen, but not where");
         ls_runtime.degraded = true;
     }
-    if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) &&
-        ls_v8_start(ls_runtime.options.js_sample_bytes))
-        ls_hook_targets.safe_point = ls_v8_safe_point;
+    start_javascript();
     /* A lookup that finds nothing leaves its mark for the host's dlerror: none where there is no
      * V8. */
     if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) ||

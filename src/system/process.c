@@ -284,3 +284,28 @@ bool ls_process_has_other_threads(int first, int second)
         ls_sys_close((int)fd);
     return found;
 }
+
+void ls_process_thread_name(int thread, char *name, size_t capacity)
+{
+    char path[64];
+    char comm[32];
+    struct ls_text text;
+    long length;
+
+    ls_text_init(&text, path, sizeof(path));
+    ls_text_string(&text, "/proc/self/task/");
+    ls_text_signed(&text, thread);
+    ls_text_string(&text, "/comm");
+    length = ls_sys_read_file(path, comm, sizeof(comm));
+    if (length > 0 && comm[length - 1] == '\n')
+        comm[--length] = '\0';
+    if (length <= 0 && name[0] != '\0')
+        return;
+    ls_text_init(&text, name, capacity);
+    if (length > 0) {
+        ls_text_string(&text, comm);
+    } else {
+        ls_text_string(&text, "thread ");
+        ls_text_signed(&text, thread);
+    }
+}

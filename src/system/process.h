@@ -36,6 +36,10 @@ void ls_process_command(char *command, size_t capacity);
 /* Absolute path; "" when it cannot be known. */
 void ls_process_working_directory(char *path, size_t capacity);
 
+/* The kernel's name of a thread (comm), at most 15 bytes. A thread that has ended leaves a name
+ * that is not empty as it was; an empty one becomes "thread <id>". */
+void ls_process_thread_name(int thread, char *name, size_t capacity);
+
 /* The thread the process began with has ended while others go on. */
 bool ls_process_main_thread_ended(void);
 /* Any thread but these two that has not ended. True when it cannot be known. */

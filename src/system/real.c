@@ -394,6 +394,7 @@ void ls_real_resolve(void)
     FIND(epoll_wait, "epoll_wait");
     FIND(epoll_pwait, "epoll_pwait");
     FIND(epoll_pwait2, "epoll_pwait2");
+    FIND(readlink, "readlink");
     find_descriptor_functions(&table);
     find_mapping_functions(&table);
     find_thread_functions(&table);

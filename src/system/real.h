@@ -80,6 +80,7 @@ struct ls_real_functions {
     int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
     int (*epoll_pwait2)(int, struct epoll_event *, int, const struct timespec *,
                         const sigset_t *); /* ENOSYS before 2.35 */
+    ssize_t (*readlink)(const char *, char *, size_t);
 
     int (*close)(int);
     int (*close_range)(unsigned, unsigned, int); /* ENOSYS before 2.34 */

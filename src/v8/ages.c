@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "system/memory.h"
+#include "v8/weights.h"
 
 #define CYCLE_MIN_NS UINT64_C(1000000000)
 
@@ -71,14 +72,21 @@ static void add_mark(struct ls_v8_ages *ages, uint64_t now_ns)
     ages->marks[ages->mark_count++] = (struct ls_v8_age_mark){ages->newest_id, now_ns};
 }
 
+/* Both halves in one block. */
+static size_t table_bytes(size_t sites, size_t intervals)
+{
+    return 2 * (sites ? sites : 1) * intervals * sizeof(float);
+}
+
 static int make_table(const struct ls_v8_ages *ages, size_t sites, uint64_t now_ns,
                       struct ls_v8_age_table *table)
 {
     size_t intervals = ages->mark_count + 1;
 
-    table->bytes = ls_memory_own_allocate((sites ? sites : 1) * intervals * sizeof(float));
+    table->bytes = ls_memory_own_allocate(table_bytes(sites, intervals));
     if (!table->bytes)
         return -ENOMEM;
+    table->inclusive = table->bytes + sites * intervals;
     table->sites = sites;
     table->intervals = intervals;
     for (size_t i = 0; i < ages->mark_count; i++)
@@ -90,33 +98,40 @@ static int make_table(const struct ls_v8_ages *ages, size_t sites, uint64_t now_
 void ls_v8_age_table_clean_up(struct ls_v8_age_table *table)
 {
     if (table->bytes)
-        ls_memory_own_free(table->bytes,
-                           (table->sites ? table->sites : 1) * table->intervals * sizeof(float));
+        ls_memory_own_free(table->bytes, table_bytes(table->sites, table->intervals));
     memset(table, 0, sizeof(*table));
 }
 
 static void fill_sites(const struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
                        const struct ls_v8_sample *samples, size_t count,
-                       struct ls_v8_age_table *table)
+                       const struct ls_v8_intervals *intervals, struct ls_v8_age_table *table)
 {
     for (size_t i = 0; i < count; i++) {
-        int64_t site = ls_v8_rollup_site_of(rollup, samples[i].node_id);
-        double bytes = (double)samples[i].size * samples[i].count;
+        const struct ls_v8_node_site *node = ls_v8_rollup_node(rollup, samples[i].node_id);
+        size_t bucket;
+        double objects =
+            intervals ? ls_v8_sample_weight(intervals, &samples[i]) : (double)samples[i].count;
+        double bytes = (double)samples[i].size * objects;
 
-        if (site < 0)
+        if (!node)
             continue;
-        table->bytes[(size_t)site * table->intervals + bucket_of(ages, samples[i].id)] +=
-            (float)bytes;
+        bucket = bucket_of(ages, samples[i].id);
+        table->bytes[node->site * table->intervals + bucket] += (float)bytes;
+        table->inclusive[node->site * table->intervals + bucket] += (float)bytes;
+        for (uint32_t j = 0; j < node->caller_count; j++)
+            table->inclusive[rollup->callers[node->first_caller + j] * table->intervals + bucket] +=
+                (float)bytes;
         if (samples[i].id <= ages->survivor_id)
-            rollup->sites[site].survived_bytes += bytes;
+            rollup->sites[node->site].survived_bytes += bytes;
     }
     for (size_t i = 0; i < rollup->site_count; i++)
         rollup->sites[i].median_age_s = median_age_s(table, i);
 }
 
 int ls_v8_ages_read(struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
-                    const struct ls_v8_sample *samples, size_t count, uint64_t now_ns,
-                    bool after_major_gc, struct ls_v8_age_table *table)
+                    const struct ls_v8_sample *samples, size_t count,
+                    const struct ls_v8_intervals *intervals, uint64_t now_ns, bool after_major_gc,
+                    struct ls_v8_age_table *table)
 {
     bool cycle_ends = after_major_gc && now_ns - ages->cycle.time_ns >= CYCLE_MIN_NS;
     int status = make_table(ages, rollup->site_count, now_ns, table);
@@ -126,7 +141,7 @@ int ls_v8_ages_read(struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
     for (size_t i = 0; i < count; i++)
         ages->newest_id = samples[i].id > ages->newest_id ? samples[i].id : ages->newest_id;
     if (status == 0)
-        fill_sites(ages, rollup, samples, count, table);
+        fill_sites(ages, rollup, samples, count, intervals, table);
     add_mark(ages, now_ns);
     if (cycle_ends)
         ages->cycle = (struct ls_v8_age_mark){ages->newest_id, now_ns};

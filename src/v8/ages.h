@@ -15,18 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "v8/interval.h"
 #include "v8/profile.h"
 
 #define LS_V8_AGE_MARKS 64
-
-struct ls_v8_sample {
-    uint32_t node_id;
-    size_t size;
-    unsigned count; /* objects this one sample stands for, unbiased and rounded */
-    uint64_t id;
-};
-
-_Static_assert(sizeof(struct ls_v8_sample) == 32, "v8::AllocationProfile::Sample");
 
 struct ls_v8_age_mark {
     uint64_t newest_id;
@@ -48,7 +40,8 @@ void ls_v8_ages_reset(struct ls_v8_ages *ages);
 /* Live bytes by when they were allocated: `intervals` figures for each site of a roll-up, oldest
  * interval first. Zero-filled is empty. */
 struct ls_v8_age_table {
-    float *bytes; /* [site * intervals + interval] */
+    float *bytes;     /* [site * intervals + interval] */
+    float *inclusive; /* the same of everything on stacks through the site's function */
     size_t sites;
     size_t intervals;
     uint64_t end_ns[LS_V8_AGE_MARKS + 1];
@@ -56,13 +49,15 @@ struct ls_v8_age_table {
 
 /*
  * Dates the live samples into `table`, fills survived_bytes and median_age_s of the roll-up's
- * sites, then takes the mark for `now_ns`. Collections less than a second after the last cycle
+ * sites, then takes the mark for `now_ns`. `intervals` weighs samples that were taken at more than
+ * one; NULL: V8's counts are right. Collections less than a second after the last cycle
  * began do not end it: what is in flight would pass for a survivor.
  * 0, or -ENOMEM (the sites then say 0). The table is to be cleaned up either way.
  */
 int ls_v8_ages_read(struct ls_v8_ages *ages, struct ls_v8_rollup *rollup,
-                    const struct ls_v8_sample *samples, size_t count, uint64_t now_ns,
-                    bool after_major_gc, struct ls_v8_age_table *table);
+                    const struct ls_v8_sample *samples, size_t count,
+                    const struct ls_v8_intervals *intervals, uint64_t now_ns, bool after_major_gc,
+                    struct ls_v8_age_table *table);
 void ls_v8_age_table_clean_up(struct ls_v8_age_table *table);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "system/memory.h"
+#include "system/syscall.h"
 
 #define CHUNK_RECORDS 64
 #define CHUNKS        (LS_V8_ISOLATES_MAX / CHUNK_RECORDS)
@@ -43,8 +44,10 @@ static bool add_chunk(size_t index)
 static void reset(struct ls_v8_isolate *record, void *isolate)
 {
     record->number = ls_add_relaxed(&last_number, 1) + 1;
+    record->thread = ls_sys_gettid();
+    ls_store_relaxed(&record->aside, false);
     record->posted = 0;
-    record->sampler = LS_V8_SAMPLER_OURS;
+    record->sampler = LS_V8_SAMPLER_WAITING;
     record->major_gc_pending = false;
     record->major_gcs = 0;
     record->last_major_gc_ns = 0;
@@ -52,8 +55,19 @@ static void reset(struct ls_v8_isolate *record, void *isolate)
     record->last_cost_ns = 0;
     record->last_reading_ns = 0;
     record->not_before_ns = 0;
-    record->retry_ns = 0;
     record->sampling_since_ns = 0;
+    record->sampling = (struct ls_v8_sampling){0};
+    record->intervals = (struct ls_v8_intervals){0};
+    record->interval_bytes = 0;
+    record->frames = 0;
+    record->burst = (struct ls_v8_load_window){0};
+    record->calm = (struct ls_v8_load_window){0};
+    record->free_since_ns = 0;
+    record->displaced = 0;
+    record->begun_ns = 0;
+    record->begun_cpu_ns = 0;
+    record->blocked = false;
+    record->interrupt_requested = false;
     record->places = NULL;
     record->place_capacity = 0;
     record->place_count = 0;
@@ -76,8 +90,7 @@ struct ls_v8_isolate *ls_v8_isolate_claim(void *isolate)
         if (ls_load_relaxed(&record->state) == RECORD_FREE &&
             ls_compare_exchange_acquire_release(&record->state, &expected, RECORD_CLAIMED)) {
             reset(record, isolate);
-            /* Release: the collector reads number of a record it sees as live or ended. */
-            ls_store_release(&record->state, RECORD_LIVE);
+            ls_store_release(&record->state, RECORD_LIVE); /* V13 pairs with V14 */
             return record;
         }
     }
@@ -211,6 +224,27 @@ size_t ls_v8_isolates_take_ended(uint64_t *numbers, size_t capacity)
     return count;
 }
 
+/* A record that ends meanwhile keeps its number: only the collector, who calls this, frees it. */
+size_t ls_v8_isolates_list(struct ls_v8_isolate_view *views, size_t capacity)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < LS_V8_ISOLATES_MAX && count < capacity; i++) {
+        struct ls_v8_isolate *record = record_at(i);
+
+        if (!record)
+            break;
+        if (ls_load_acquire(&record->state) != RECORD_LIVE) /* V14 */
+            continue;
+        views[count++] = (struct ls_v8_isolate_view){
+            .number = record->number,
+            .thread = record->thread,
+            .aside = ls_load_relaxed(&record->aside),
+        };
+    }
+    return count;
+}
+
 void ls_v8_isolates_keep_only(struct ls_v8_isolate *record)
 {
     for (size_t i = 0; i < LS_V8_ISOLATES_MAX; i++) {
@@ -231,8 +265,10 @@ void ls_v8_isolates_keep_only(struct ls_v8_isolate *record)
         taken = reading->next;
         ls_v8_reading_free(reading);
     }
-    if (record)
+    if (record) {
+        record->thread = ls_sys_gettid();
         drop_mail(record);
+    }
 }
 
 void ls_v8_reading_free(struct ls_js_reading *reading)

@@ -7,9 +7,11 @@
 #include "base/math.h"
 #include "system/memory.h"
 #include "v8/functions.h"
+#include "v8/weights.h"
 
 #define FIRST_SITES      64
 #define FIRST_NODE_SITES 256
+#define FIRST_CALLERS    256
 
 /* One level of the walk: a node, and what holds for everything allocated in it. */
 struct level {
@@ -63,6 +65,8 @@ static void free_site_tables(struct ls_v8_rollup *rollup)
         ls_memory_own_free(rollup->sites, rollup->site_capacity * sizeof(*rollup->sites));
     if (rollup->heaviest)
         ls_memory_own_free(rollup->heaviest, rollup->site_capacity * sizeof(*rollup->heaviest));
+    if (rollup->inner_lead)
+        ls_memory_own_free(rollup->inner_lead, rollup->site_capacity * sizeof(*rollup->inner_lead));
     if (rollup->slots)
         ls_memory_own_free(rollup->slots, rollup->slot_count * sizeof(*rollup->slots));
 }
@@ -74,21 +78,24 @@ static int grow_sites(struct ls_v8_rollup *rollup)
     size_t slot_count = capacity * 2;
     struct ls_js_site *sites = ls_memory_own_allocate(capacity * sizeof(*sites));
     double *heaviest = ls_memory_own_allocate(capacity * sizeof(*heaviest));
+    double *inner_lead = ls_memory_own_allocate(capacity * sizeof(*inner_lead));
     uint16_t *slots = ls_memory_own_allocate(slot_count * sizeof(*slots));
     struct ls_v8_rollup grown = *rollup;
 
     grown.sites = sites;
     grown.heaviest = heaviest;
+    grown.inner_lead = inner_lead;
     grown.slots = slots;
     grown.site_capacity = capacity;
     grown.slot_count = slot_count;
-    if (!sites || !heaviest || !slots) {
+    if (!sites || !heaviest || !inner_lead || !slots) {
         free_site_tables(&grown);
         return -ENOMEM;
     }
     if (old) {
         memcpy(sites, rollup->sites, rollup->site_count * sizeof(*sites));
         memcpy(heaviest, rollup->heaviest, rollup->site_count * sizeof(*heaviest));
+        memcpy(inner_lead, rollup->inner_lead, rollup->site_count * sizeof(*inner_lead));
     }
     for (size_t i = 0; i < rollup->site_count; i++) {
         size_t slot = sites[i].function->key % slot_count;
@@ -108,6 +115,8 @@ void ls_v8_rollup_clean_up(struct ls_v8_rollup *rollup)
     if (rollup->node_sites)
         ls_memory_own_free(rollup->node_sites,
                            rollup->node_site_capacity * sizeof(*rollup->node_sites));
+    if (rollup->callers)
+        ls_memory_own_free(rollup->callers, rollup->caller_capacity * sizeof(*rollup->callers));
     memset(rollup, 0, sizeof(*rollup));
 }
 
@@ -121,14 +130,21 @@ static struct ls_v8_node_site *node_slot(struct ls_v8_node_site *table, size_t c
     return &table[slot];
 }
 
-int64_t ls_v8_rollup_site_of(const struct ls_v8_rollup *rollup, uint32_t node_id)
+const struct ls_v8_node_site *ls_v8_rollup_node(const struct ls_v8_rollup *rollup, uint32_t node_id)
 {
     const struct ls_v8_node_site *entry;
 
     if (!rollup->node_sites || node_id == 0)
-        return -1;
+        return NULL;
     entry = node_slot(rollup->node_sites, rollup->node_site_capacity, node_id);
-    return entry->node_id ? (int64_t)entry->site : -1;
+    return entry->node_id ? entry : NULL;
+}
+
+int64_t ls_v8_rollup_site_of(const struct ls_v8_rollup *rollup, uint32_t node_id)
+{
+    const struct ls_v8_node_site *entry = ls_v8_rollup_node(rollup, node_id);
+
+    return entry ? (int64_t)entry->site : -1;
 }
 
 static int grow_node_sites(struct ls_v8_rollup *rollup)
@@ -152,9 +168,9 @@ static int grow_node_sites(struct ls_v8_rollup *rollup)
     return 0;
 }
 
-static int remember_node(struct ls_v8_rollup *rollup, uint32_t node_id, size_t site)
+static int remember_node(struct ls_v8_rollup *rollup, const struct ls_v8_node_site *node)
 {
-    if (node_id == 0)
+    if (node->node_id == 0)
         return 0;
     if (rollup->node_site_count * 4 >= rollup->node_site_capacity * 3) {
         int status = grow_node_sites(rollup);
@@ -162,8 +178,7 @@ static int remember_node(struct ls_v8_rollup *rollup, uint32_t node_id, size_t s
         if (status < 0)
             return status;
     }
-    *node_slot(rollup->node_sites, rollup->node_site_capacity, node_id) =
-        (struct ls_v8_node_site){node_id, (uint32_t)site};
+    *node_slot(rollup->node_sites, rollup->node_site_capacity, node->node_id) = *node;
     rollup->node_site_count++;
     return 0;
 }
@@ -243,26 +258,113 @@ static double allocation_variance(const struct ls_v8_allocation *allocation, dou
     return (double)allocation->count * size * size * missed_over_taken;
 }
 
-static int add_node(struct walk *walk)
+/* What the node allocated itself and still lives. 0, or -EFAULT. */
+static int weigh_node(const struct ls_v8_profile_source *source, const struct ls_v8_node *node,
+                      struct ls_v8_node_weight *sum)
 {
-    struct level *level = &walk->levels[walk->depth - 1];
-    const struct ls_v8_allocation *allocations = level->node->allocations.begin;
-    int64_t length =
-        ls_v8_vector_length(walk->source, &level->node->allocations, sizeof(*allocations));
-    double bytes = 0;
-    double count = 0;
-    double variance = 0;
+    const struct ls_v8_allocation *allocations = node->allocations.begin;
+    int64_t length = ls_v8_vector_length(source, &node->allocations, sizeof(*allocations));
 
     if (length < 0)
         return (int)length;
-    for (int64_t i = 0; i < length; i++) {
-        bytes += (double)allocations[i].size * allocations[i].count;
-        count += allocations[i].count;
-        variance += allocation_variance(&allocations[i], walk->source->sample_bytes);
-    }
-    level->subtree_bytes = bytes;
-    if (count <= 0)
+    if (source->weights) {
+        const struct ls_v8_node_weight *weight = ls_v8_weights_of(source->weights, node->id);
+
+        if (weight)
+            *sum = *weight;
         return 0;
+    }
+    for (int64_t i = 0; i < length; i++) {
+        sum->bytes += (double)allocations[i].size * allocations[i].count;
+        sum->count += allocations[i].count;
+        sum->variance_bytes += allocation_variance(&allocations[i], source->sample_bytes);
+    }
+    return 0;
+}
+
+static int grow_callers(struct ls_v8_rollup *rollup)
+{
+    size_t old = rollup->caller_capacity;
+    size_t capacity = old ? old * 2 : FIRST_CALLERS;
+    uint32_t *callers = ls_memory_own_allocate(capacity * sizeof(*callers));
+
+    if (!callers)
+        return -ENOMEM;
+    if (old) {
+        memcpy(callers, rollup->callers, rollup->caller_count * sizeof(*callers));
+        ls_memory_own_free(rollup->callers, old * sizeof(*callers));
+    }
+    rollup->callers = callers;
+    rollup->caller_capacity = capacity;
+    return 0;
+}
+
+static bool is_noted(const struct ls_v8_rollup *rollup, const struct ls_v8_node_site *node,
+                     uint32_t site)
+{
+    for (uint32_t i = 0; i < node->caller_count; i++) {
+        if (rollup->callers[node->first_caller + i] == site)
+            return true;
+    }
+    return site == node->site;
+}
+
+/* A vote with the weight of its bytes for the inner function that has the most. */
+static void vote(struct ls_v8_rollup *rollup, uint32_t site, const struct ls_js_function *inner,
+                 double bytes)
+{
+    if (rollup->sites[site].inner == inner) {
+        rollup->inner_lead[site] += bytes;
+        return;
+    }
+    rollup->inner_lead[site] -= bytes;
+    if (rollup->inner_lead[site] < 0) {
+        rollup->sites[site].inner = inner;
+        rollup->inner_lead[site] = -rollup->inner_lead[site];
+    }
+}
+
+/* Sites of the user functions that the owner was called by, each once. */
+static int note_callers(struct walk *walk, struct ls_v8_node_site *node,
+                        const struct ls_js_function *owner, double bytes)
+{
+    struct ls_v8_rollup *rollup = walk->rollup;
+
+    node->first_caller = (uint32_t)rollup->caller_count;
+    for (size_t depth = walk->depth; depth-- > 1;) {
+        const struct ls_js_function *function = walk->levels[depth].function;
+        int64_t site;
+
+        if (!function->user_code || function == owner)
+            continue;
+        site = find_site(rollup, function);
+        if (site == -ENOMEM)
+            return -ENOMEM;
+        if (site < 0 || is_noted(rollup, node, (uint32_t)site))
+            continue;
+        if (rollup->caller_count == rollup->caller_capacity && grow_callers(rollup) != 0)
+            return -ENOMEM;
+        rollup->callers[rollup->caller_count++] = (uint32_t)site;
+        node->caller_count++;
+        vote(rollup, (uint32_t)site, owner, bytes);
+    }
+    return 0;
+}
+
+static int add_node(struct walk *walk)
+{
+    struct level *level = &walk->levels[walk->depth - 1];
+    struct ls_v8_node_weight sum = {0};
+    struct ls_v8_node_site node;
+    int status = weigh_node(walk->source, level->node, &sum);
+
+    if (status < 0)
+        return status;
+    level->subtree_bytes = sum.bytes;
+    if (sum.count <= 0)
+        return 0;
+    walk->rollup->bytes += sum.bytes;
+    walk->rollup->frame_bytes += sum.bytes * (double)(walk->depth - 1);
 
     int64_t index = find_site(walk->rollup, level->owner);
 
@@ -275,14 +377,16 @@ static int add_node(struct walk *walk)
 
     struct ls_js_site *site = &walk->rollup->sites[index];
 
-    site->live_bytes += bytes;
-    site->live_count += count;
-    site->variance_bytes += variance;
-    if (bytes > walk->rollup->heaviest[index] || site->stack_length == 0) {
-        walk->rollup->heaviest[index] = bytes;
+    site->live_bytes += sum.bytes;
+    site->live_count += sum.count;
+    site->variance_bytes += sum.variance_bytes;
+    if (sum.bytes > walk->rollup->heaviest[index] || site->stack_length == 0) {
+        walk->rollup->heaviest[index] = sum.bytes;
         keep_stack(walk, site);
     }
-    return remember_node(walk->rollup, level->node->id, (size_t)index);
+    node = (struct ls_v8_node_site){.node_id = level->node->id, .site = (uint32_t)index};
+    status = note_callers(walk, &node, level->owner, sum.bytes);
+    return status < 0 ? status : remember_node(walk->rollup, &node);
 }
 
 /* "(deopt)", "(V8 API)" and the like say how, not who: a function that encloses them names the site

@@ -53,6 +53,18 @@ _Static_assert(sizeof(struct ls_v8_node) == 88, "v8::AllocationProfile::Node");
 _Static_assert(offsetof(struct ls_v8_node, children) == 40, "v8::AllocationProfile::Node");
 _Static_assert(sizeof(struct ls_v8_allocation) == 16, "v8::AllocationProfile::Allocation");
 
+/* One live sample, as AllocationProfile::GetSamples lists it. */
+struct ls_v8_sample {
+    uint32_t node_id;
+    size_t size;
+    unsigned count; /* objects it stands for at the interval V8 started with, rounded */
+    uint64_t id;    /* in order of time */
+};
+
+_Static_assert(sizeof(struct ls_v8_sample) == 32, "v8::AllocationProfile::Sample");
+
+struct ls_v8_weights;
+
 /* What the walk asks of its caller. */
 struct ls_v8_profile_source {
     /* The function of a node, never NULL. */
@@ -61,12 +73,18 @@ struct ls_v8_profile_source {
     bool (*readable)(void *data, const void *address, size_t size);
     void *data;
     double sample_bytes; /* the mean V8 samples at */
+    /* What each node's samples stand for, when they were taken at more than one interval; NULL:
+     * V8's counts are right. */
+    const struct ls_v8_weights *weights;
 };
 
 /* Which site a node's own allocations went to. */
 struct ls_v8_node_site {
     uint32_t node_id; /* 0: empty; V8 numbers nodes from 1 */
     uint32_t site;
+    /* In the roll-up's `callers`: sites of the user functions further out on the node's stack. */
+    uint32_t first_caller;
+    uint32_t caller_count;
 };
 
 /* Zero-filled is empty. */
@@ -80,8 +98,14 @@ struct ls_v8_rollup {
     struct ls_v8_node_site *node_sites; /* by hash of node_id */
     size_t node_site_capacity;          /* a power of two */
     size_t node_site_count;
-    size_t nodes;   /* nodes walked */
-    bool truncated; /* a bound was reached: the rest is not in the sites */
+    uint32_t *callers;
+    size_t caller_count;
+    size_t caller_capacity;
+    double *inner_lead; /* by site: how far `inner` is ahead of the others (Boyer and Moore) */
+    double bytes;       /* all that was found */
+    double frame_bytes; /* the same times the depth of its stack: their ratio is the mean depth */
+    size_t nodes;       /* nodes walked */
+    bool truncated;     /* a bound was reached: the rest is not in the sites */
 };
 
 /* Length of a C++ vector in elements, or -EFAULT when it cannot be one. */
@@ -92,6 +116,9 @@ int64_t ls_v8_vector_length(const struct ls_v8_profile_source *source,
  * to be cleaned up. */
 int ls_v8_profile_roll_up(struct ls_v8_rollup *rollup, const struct ls_v8_node *root,
                           const struct ls_v8_profile_source *source);
+/* What is known of a node that allocated something itself; NULL of others. */
+const struct ls_v8_node_site *ls_v8_rollup_node(const struct ls_v8_rollup *rollup,
+                                                uint32_t node_id);
 /* The site that holds what this node allocated itself; -1 when none does. */
 int64_t ls_v8_rollup_site_of(const struct ls_v8_rollup *rollup, uint32_t node_id);
 void ls_v8_rollup_clean_up(struct ls_v8_rollup *rollup);

@@ -2,17 +2,15 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "system/memory.h"
-#include "system/syscall.h"
 #include "v8/functions.h"
+#include "v8/guard.h"
 #include "v8/profile.h"
+#include "v8/weights.h"
 
 /* v8::HandleScope is 24 bytes, v8::HeapStatistics 112; room for newer ones to grow. */
 #define HANDLE_SCOPE_WORDS 16
@@ -63,28 +61,21 @@ static bool in_code(const struct ls_v8_symbols *symbols, const void *function)
     return address >= symbols->code_start && address < symbols->code_end;
 }
 
-/* msync of a hole is ENOMEM; of anything mapped, with MS_ASYNC, it does nothing
- * (https://man7.org/linux/man-pages/man2/msync.2.html). Unlike process_vm_readv no sandbox refuses
- * it. */
-static bool mapped(void *data, const void *address, size_t size)
+static bool readable(void *data, const void *address, size_t size)
 {
-    uintptr_t page = getauxval(AT_PAGESZ);
-    uintptr_t first = (uintptr_t)address & ~(page - 1);
-    uintptr_t end = (uintptr_t)address + size;
-
     (void)data;
-    return ls_sys_call6(SYS_msync, (long)first, (long)(end - first), MS_ASYNC, 0, 0, 0) != -ENOMEM;
+    return ls_v8_guard_mapped(address, size);
 }
 
 static bool profile_sound(const struct ls_v8_symbols *symbols, const struct profile *profile)
 {
     const struct profile_vtable *vtable;
 
-    if (!mapped(NULL, profile, sizeof(*profile)))
+    if (!ls_v8_guard_mapped(profile, sizeof(*profile)))
         return false;
     vtable = profile->vtable;
     if ((uintptr_t)vtable < symbols->image_start || (uintptr_t)(vtable + 1) > symbols->image_end ||
-        (uintptr_t)vtable % sizeof(void *) != 0 || !mapped(NULL, vtable, sizeof(*vtable)))
+        (uintptr_t)vtable % sizeof(void *) != 0 || !ls_v8_guard_mapped(vtable, sizeof(*vtable)))
         return false;
     return in_code(symbols, (const void *)vtable->root) &&
            in_code(symbols, (const void *)vtable->samples) &&
@@ -98,9 +89,10 @@ static bool root_sound(const struct reading_context *context, const struct ls_v8
     static const char expected[] = "(root)";
     char name[sizeof(expected)];
 
-    if (!root || (uintptr_t)root % sizeof(void *) != 0 || !mapped(NULL, root, sizeof(*root)) ||
-        !root->name || (uintptr_t)root->name % sizeof(void *) != 0 ||
-        !mapped(NULL, root->name, sizeof(void *)) || root->script_id != 0)
+    if (!root || (uintptr_t)root % sizeof(void *) != 0 ||
+        !ls_v8_guard_mapped(root, sizeof(*root)) || !root->name ||
+        (uintptr_t)root->name % sizeof(void *) != 0 ||
+        !ls_v8_guard_mapped(root->name, sizeof(void *)) || root->script_id != 0)
         return false;
     return ls_v8_string_write(context->symbols, root->name, context->isolate, name, sizeof(name)) ==
                sizeof(expected) - 1 &&
@@ -215,13 +207,13 @@ static size_t count_sites(const struct ls_v8_rollup *rollup)
     return count;
 }
 
-/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each.
- */
+/* One block: the reading, its sites, the ends of the age intervals, the bytes of each site in each,
+ * and the inclusive ones. */
 static struct ls_js_reading *allocate_reading(size_t sites, size_t intervals)
 {
     size_t ages_offset = sizeof(struct ls_js_reading) + sites * sizeof(struct ls_js_site);
     size_t bytes_offset = ages_offset + intervals * sizeof(uint64_t);
-    size_t size = bytes_offset + sites * intervals * sizeof(float);
+    size_t size = bytes_offset + 2 * sites * intervals * sizeof(float);
     char *block = ls_memory_own_allocate(size);
     struct ls_js_reading *reading = (struct ls_js_reading *)(void *)block;
 
@@ -233,21 +225,28 @@ static struct ls_js_reading *allocate_reading(size_t sites, size_t intervals)
     if (!intervals)
         return reading;
     reading->age_end_ns = (const uint64_t *)(void *)(block + ages_offset);
-    for (size_t i = 0; i < sites; i++)
-        reading->sites[i].age_bytes =
-            (const float *)(void *)(block + bytes_offset + i * intervals * sizeof(float));
+    for (size_t i = 0; i < sites; i++) {
+        const float *ages = (const float *)(void *)(block + bytes_offset) + 2 * i * intervals;
+
+        reading->sites[i].age_bytes = ages;
+        reading->sites[i].inclusive_age_bytes = ages + intervals;
+    }
     return reading;
 }
 
-static void copy_site(struct ls_js_site *copy, const struct ls_js_site *site, const float *ages,
-                      size_t intervals)
+static void copy_site(struct ls_js_site *copy, const struct ls_js_site *site, size_t index,
+                      const struct ls_v8_age_table *ages)
 {
     float *age_bytes = (float *)(uintptr_t)copy->age_bytes;
+    size_t bytes = ages->intervals * sizeof(*age_bytes);
 
     *copy = *site;
     copy->age_bytes = age_bytes;
-    if (age_bytes && ages)
-        memcpy(age_bytes, ages, intervals * sizeof(*ages));
+    copy->inclusive_age_bytes = age_bytes ? age_bytes + ages->intervals : NULL;
+    if (age_bytes && ages->bytes) {
+        memcpy(age_bytes, &ages->bytes[index * ages->intervals], bytes);
+        memcpy(age_bytes + ages->intervals, &ages->inclusive[index * ages->intervals], bytes);
+    }
     /* Counted for user functions only. */
     if (copy->inclusive_bytes < copy->live_bytes)
         copy->inclusive_bytes = copy->live_bytes;
@@ -265,65 +264,100 @@ static struct ls_js_reading *make_reading(const struct ls_v8_rollup *rollup,
         memcpy((uint64_t *)(uintptr_t)reading->age_end_ns, ages->end_ns,
                ages->intervals * sizeof(uint64_t));
     for (size_t i = 0; i < rollup->site_count; i++) {
-        const float *age_bytes = ages->bytes ? &ages->bytes[i * ages->intervals] : NULL;
-
         if (rollup->sites[i].live_count > 0)
-            copy_site(&reading->sites[reading->site_count++], &rollup->sites[i], age_bytes,
-                      ages->intervals);
+            copy_site(&reading->sites[reading->site_count++], &rollup->sites[i], i, ages);
     }
     return reading;
 }
 
-/* Ages are a help, not a need: without memory, or with a list that cannot be one, they stay 0. */
-static void read_ages(struct reading_context *context, const struct profile *profile,
-                      const struct ls_v8_profile_source *source, struct ls_v8_rollup *rollup,
-                      struct ls_v8_age_table *ages)
+/* The list of live samples; 0 and none when it cannot be one. */
+static size_t find_samples(const struct profile *profile, const struct ls_v8_profile_source *source,
+                           const struct ls_v8_sample **samples)
 {
-    const struct ls_v8_vector *samples = profile->vtable->samples((void *)(uintptr_t)profile);
-    const struct ls_v8_reading_order *order = context->order;
+    const struct ls_v8_vector *list = profile->vtable->samples((void *)(uintptr_t)profile);
     int64_t count;
 
-    if (!samples || (uintptr_t)samples % sizeof(void *) != 0 ||
-        (source->readable && !source->readable(source->data, samples, sizeof(*samples))))
-        return;
-    count = ls_v8_vector_length(source, samples, sizeof(struct ls_v8_sample));
-    if (count >= 0)
-        ls_v8_ages_read(&context->record->ages, rollup, samples->begin, (size_t)count,
-                        order->now_ns, order->after_major_gc, ages);
+    *samples = NULL;
+    if (!list || (uintptr_t)list % sizeof(void *) != 0 ||
+        (source->readable && !source->readable(source->data, list, sizeof(*list))))
+        return 0;
+    count = ls_v8_vector_length(source, list, sizeof(struct ls_v8_sample));
+    if (count <= 0)
+        return 0;
+    *samples = list->begin;
+    return (size_t)count;
+}
+
+/* What a reading is made of, until it is made. */
+struct parts {
+    struct ls_v8_rollup rollup;
+    struct ls_v8_age_table ages;
+    struct ls_v8_weights weights;
+};
+
+static void clean_up(struct parts *parts)
+{
+    ls_v8_weights_clean_up(&parts->weights);
+    ls_v8_age_table_clean_up(&parts->ages);
+    ls_v8_rollup_clean_up(&parts->rollup);
+}
+
+static int read_parts(struct reading_context *context, const struct profile *profile,
+                      struct ls_v8_profile_source *source, struct parts *parts)
+{
+    const struct ls_v8_reading_order *order = context->order;
+    bool as_started = ls_v8_intervals_only(order->intervals, (uint64_t)order->sample_bytes);
+    struct ls_v8_intervals *mixed = as_started ? NULL : order->intervals;
+    const struct ls_v8_node *root = profile->vtable->root((void *)(uintptr_t)profile);
+    const struct ls_v8_sample *samples;
+    size_t count;
+    int status;
+
+    if (source->readable && !root_sound(context, root))
+        return -EFAULT;
+    count = find_samples(profile, source, &samples);
+    if (mixed) {
+        status = ls_v8_weights_fill(&parts->weights, mixed, samples, count);
+        if (status < 0)
+            return status;
+        source->weights = &parts->weights;
+    }
+    status = ls_v8_profile_roll_up(&parts->rollup, root, source);
+    if (status < 0)
+        return status;
+    /* Ages are a help, not a need: without memory they stay 0. */
+    ls_v8_ages_read(&context->record->ages, &parts->rollup, samples, count, mixed, order->now_ns,
+                    order->after_major_gc, &parts->ages);
+    if (mixed)
+        ls_v8_intervals_forget(mixed);
+    return 0;
 }
 
 static int read_profile(struct reading_context *context, const struct profile *profile,
-                        struct ls_js_reading **reading)
+                        struct ls_js_reading **reading, double *frames)
 {
-    bool proved = ls_load_relaxed(&layout_proved);
     struct ls_v8_profile_source source = {
         .function = function_of,
-        .readable = proved ? NULL : mapped,
+        .readable = ls_load_relaxed(&layout_proved) ? NULL : readable,
         .data = context,
         .sample_bytes = context->order->sample_bytes,
     };
-    struct ls_v8_rollup rollup = {0};
-    struct ls_v8_age_table ages = {0};
-    const struct ls_v8_node *root = profile->vtable->root((void *)(uintptr_t)profile);
-    int status;
+    struct parts parts = {0};
+    int status = read_parts(context, profile, &source, &parts);
 
-    if (!proved && !root_sound(context, root))
-        return -EFAULT;
-    status = ls_v8_profile_roll_up(&rollup, root, &source);
     if (status == 0) {
-        read_ages(context, profile, &source, &rollup, &ages);
         ls_store_relaxed(&layout_proved, true);
-        *reading = make_reading(&rollup, &ages);
+        *frames = parts.rollup.bytes > 0 ? parts.rollup.frame_bytes / parts.rollup.bytes : 0;
+        *reading = make_reading(&parts.rollup, &parts.ages);
         status = *reading ? 0 : -ENOMEM;
     }
-    ls_v8_age_table_clean_up(&ages);
-    ls_v8_rollup_clean_up(&rollup);
+    clean_up(&parts);
     return status;
 }
 
 int ls_v8_reader_read(const struct ls_v8_symbols *symbols, struct ls_v8_isolate *record,
                       void *isolate, const struct ls_v8_reading_order *order,
-                      struct ls_js_reading **reading)
+                      struct ls_js_reading **reading, double *frames)
 {
     struct reading_context context = {symbols, record, isolate, order};
     void *scope[HANDLE_SCOPE_WORDS] = {NULL};
@@ -339,7 +373,7 @@ int ls_v8_reader_read(const struct ls_v8_symbols *symbols, struct ls_v8_isolate 
         /* Not deleted: whatever it is, its destructor is not where we would look. */
         status = -EFAULT;
     } else {
-        status = read_profile(&context, profile, reading);
+        status = read_profile(&context, profile, reading, frames);
         profile->vtable->destroy_and_free(profile);
     }
     symbols->handle_scope_close(scope);

@@ -12,17 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LS_JS_STACK_MAX 16
+#include "ledger/js_function.h"
 
-/* One JavaScript function, interned for the life of the process: pointers stay valid. */
-struct ls_js_function {
-    uint64_t key;       /* hash of script, name, line and column: stable across runs */
-    const char *name;   /* "(anonymous)" when it has none; UTF-8 */
-    const char *script; /* path or URL as V8 has it, "file://" removed; "" for builtins */
-    uint32_t line;      /* where the function starts, 1-based; 0 when unknown */
-    uint32_t column;
-    bool user_code; /* outside node: and node_modules, and not a builtin */
-};
+#define LS_JS_STACK_MAX 16
 
 /* A callsite: all live objects whose allocation stacks roll up to the same user function. Stacks
  * with no user function roll up to their innermost named one. */
@@ -38,10 +30,14 @@ struct ls_js_site {
      * user functions. Optimisation moves bytes from a function to the caller that it was inlined
      * into, which raises that caller's live_bytes but not its inclusive_bytes. */
     double inclusive_bytes;
+    /* The function that allocated the most of the inclusive bytes among those the site's function
+     * called; NULL when it called none. */
+    const struct ls_js_function *inner;
     double median_age_s; /* of the live bytes, as far as readings date them */
     /* The live bytes by when they were allocated: age_count figures of the reading's intervals.
      * NULL when age_count is 0. */
     const float *age_bytes;
+    const float *inclusive_age_bytes; /* the same of the inclusive bytes */
     /* The heaviest stack among those rolled up, innermost first; includes `function`. */
     const struct ls_js_function *stack[LS_JS_STACK_MAX];
     uint32_t stack_length;
@@ -59,6 +55,7 @@ struct ls_js_reading {
     size_t heap_limit_bytes;
     size_t external_bytes;
     size_t malloced_bytes;
+    double sample_bytes; /* mean between V8's samples at this moment */
     size_t site_count;
     struct ls_js_site *sites;
     /*

@@ -37,6 +37,7 @@ static const struct wanted wanted_symbols[] = {
                             "15GCCallbackFlagsEPvES4_S2_"),
     WANTED(remove_gc_epilogue, "_ZN2v87Isolate24RemoveGCEpilogueCallbackEPFvPS0_NS_6GCTypeENS_"
                                "15GCCallbackFlagsEPvES4_"),
+    WANTED(request_interrupt, "_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_"),
     WANTED(heap_statistics_init, "_ZN2v814HeapStatisticsC1Ev"),
     WANTED(handle_scope_open, "_ZN2v811HandleScopeC1EPNS_7IsolateE"),
     WANTED(handle_scope_close, "_ZN2v811HandleScopeD1Ev"),
@@ -143,6 +144,8 @@ static enum ls_v8_lookup resolve(struct ls_v8_symbols *symbols, void *scope, con
         *reason = missing;
         return LS_V8_LOOKUP_UNKNOWN;
     }
+
+    symbols->scope = scope;
 
     struct image_search search = {(uintptr_t)symbols->sampling_profile, symbols};
 

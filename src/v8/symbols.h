@@ -17,12 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef void ls_v8_interrupt_callback(void *isolate, void *data);
 typedef void ls_v8_gc_callback(void *isolate, int type, int flags, void *data);
 
 enum {
-    /* v8::GCType: major collections only
-     * (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-callbacks.h). */
+    /* v8::GCType (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-callbacks.h). */
     LS_V8_GC_MARK_SWEEP_COMPACT = 1 << 2,
+    LS_V8_GC_ANY = 0xff,
     LS_V8_SAMPLING_NO_FLAGS = 0,
     /* v8::String::NO_NULL_TERMINATION | REPLACE_INVALID_UTF8, and the same for WriteUtf8V2. */
     LS_V8_WRITE_OPTIONS = 2 | 8,
@@ -38,6 +39,7 @@ struct ls_v8_symbols {
     void (*isolate_heap_statistics)(void *isolate, void *statistics);
     void (*add_gc_epilogue)(void *isolate, ls_v8_gc_callback *callback, void *data, int filter);
     void (*remove_gc_epilogue)(void *isolate, ls_v8_gc_callback *callback, void *data);
+    void (*request_interrupt)(void *isolate, ls_v8_interrupt_callback *callback, void *data);
     void (*heap_statistics_init)(void *statistics);
     void (*handle_scope_open)(void *scope, void *isolate);
     void (*handle_scope_close)(void *scope);
@@ -53,6 +55,8 @@ struct ls_v8_symbols {
                       int options);
     size_t (*write_utf8_v2)(const void *string, void *isolate, char *buffer, size_t capacity,
                             int flags, size_t *characters);
+
+    void *scope; /* where dlsym finds all of these */
 
     /* Where V8's code lies, and the whole image around it: what its vtables must point into. */
     uintptr_t code_start, code_end;

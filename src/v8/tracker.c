@@ -6,21 +6,21 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "capture/managed.h"
 #include "system/clock.h"
-#include "system/syscall.h"
-#include "v8/functions.h"
+#include "v8/attend.h"
+#include "v8/frames.h"
 #include "v8/isolates.h"
-#include "v8/profile.h"
-#include "v8/reader.h"
 #include "v8/symbols.h"
 
-#define NANOSECOND       UINT64_C(1)
-#define MILLISECOND      (UINT64_C(1000000) * NANOSECOND)
-#define GC_READING_SPACE (100 * MILLISECOND)
-/* A reading that took t is followed by none for 99 t: at most 1 % of the thread's time. */
-#define COST_SPACE  99
-#define ASIDE_RETRY (30000 * MILLISECOND)
-#define SPACE_MAX   (60000 * MILLISECOND)
+#define MILLISECOND UINT64_C(1000000)
+/* A thread that has left a request waiting for this long is not about to come to its safe point. */
+#define PATIENCE (50 * MILLISECOND)
+/* Until the sampler is started under JavaScript: a program that profiles itself, or loads for long,
+ * goes first. */
+#define START_PATIENCE (1000 * MILLISECOND)
+/* Requests after which it is said that nothing has been read. */
+#define UNREAD_REQUESTS 4
 
 enum {
     TRACKER_IDLE = 0, /* not started, or no V8 */
@@ -30,16 +30,17 @@ enum {
 };
 
 static struct ls_v8_symbols symbols;
-static double mean_sample_bytes;
+static bool names_frames;
 /* V9: symbols and the sample size are complete before the tracker reads as running; V10: every
  * thread looks before it uses them. */
 static _Atomic int tracker_state;
 /* Readings asked for so far. Relaxed: a thread that sees it late reads late. */
 static _Atomic uint64_t requests;
+/* When the last was made. Relaxed: a clock's figure; one seen late delays an interrupt. */
+static _Atomic uint64_t requested_ns;
 static const char *_Atomic unknown_reason;
-/* Relaxed: figures to show. */
-static _Atomic unsigned isolates_aside;
-static _Atomic uint64_t readings_dropped;
+/* Some isolate's sampler was started, or found taken. Relaxed: a flag to show. */
+static _Atomic bool any_attended;
 
 /* The request this thread has dealt with; 0 sends it the slow way at its next safe point. */
 static LS_THREAD_LOCAL uint64_t seen_requests;
@@ -47,14 +48,8 @@ static LS_THREAD_LOCAL struct ls_v8_isolate *thread_record;
 /* Its environment was cleaned up: Node polls on while closing, and must not be sampled again. */
 static LS_THREAD_LOCAL void *ended_isolate;
 static LS_THREAD_LOCAL bool inside;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 * MILLISECOND + (uint64_t)now.tv_nsec;
-}
+/* V8 was asked to interrupt this isolate before it had a record. */
+static LS_THREAD_LOCAL void *asked_isolate;
 
 static void step_down(const char *reason)
 {
@@ -62,65 +57,107 @@ static void step_down(const char *reason)
     ls_store_release(&tracker_state, TRACKER_UNKNOWN);
 }
 
-static void set_aside(struct ls_v8_isolate *record, uint64_t now)
+static struct ls_v8_isolate *known_record(const void *isolate)
 {
-    if (record->sampler != LS_V8_SAMPLER_ASIDE)
-        ls_add_relaxed(&isolates_aside, 1);
-    record->sampler = LS_V8_SAMPLER_ASIDE;
-    record->retry_ns = now + ASIDE_RETRY;
+    if (thread_record && ls_load_relaxed(&thread_record->isolate) == isolate)
+        return thread_record;
+    return ls_v8_isolate_find(isolate);
 }
 
-static void leave_aside(struct ls_v8_isolate *record, enum ls_v8_sampler sampler)
+static void attend(struct ls_v8_isolate *record, void *isolate, uint64_t wanted, uint64_t now)
 {
-    if (record->sampler == LS_V8_SAMPLER_ASIDE)
-        atomic_fetch_sub_explicit(&isolates_aside, 1, memory_order_relaxed);
-    record->sampler = sampler;
+    enum ls_v8_sampler before = record->sampler;
+    enum ls_v8_attention attention = ls_v8_attend(record, isolate, wanted, now);
+
+    if (before == LS_V8_SAMPLER_WAITING && record->sampler != before)
+        ls_store_relaxed(&any_attended, true);
+    switch (attention) {
+    case LS_V8_ATTEND_STOP:
+        step_down("V8's heap profile does not look as it should; js tracking is off");
+        break;
+    case LS_V8_ATTEND_DONE:
+        seen_requests = wanted;
+        break;
+    case LS_V8_ATTEND_LATER:
+        break;
+    }
 }
 
-static void take_over(struct ls_v8_isolate *record, uint64_t now)
+/*
+ * Called by V8 where running JavaScript can be stopped: allocation and collections are allowed,
+ * running JavaScript is not
+ * (https://github.com/nodejs/node/blob/v24.x/deps/v8/include/v8-isolate.h, RequestInterrupt). V8
+ * may keep the call back until the record is gone and its place another's: the number tells.
+ */
+static void on_interrupt(void *isolate, void *number)
 {
-    record->sampling_since_ns = now;
-    leave_aside(record, LS_V8_SAMPLER_OURS);
-    ls_v8_ages_reset(&record->ages);
+    struct ls_v8_isolate *record = known_record(isolate);
+    int saved_errno = errno;
+
+    if (!record || record->number != (uint64_t)(uintptr_t)number)
+        return;
+    record->interrupt_requested = false;
+    if (inside || ls_load_acquire(&tracker_state) != TRACKER_RUNNING) /* V10 pairs with V9 */
+        return;
+    inside = true;
+    record->blocked = true;
+    attend(record, isolate, ls_load_relaxed(&requests), ls_clock_monotonic_ns());
+    /* The next safe point is to see that the loop is back. */
+    seen_requests = 0;
+    inside = false;
+    errno = saved_errno;
 }
 
-static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t now)
+static bool wants_interrupt(const struct ls_v8_isolate *record, uint64_t now)
 {
-    void *profiler = symbols.isolate_heap_profiler(isolate);
-
-    if (symbols.sampling_start(profiler, (uint64_t)mean_sample_bytes, LS_V8_STACK_DEPTH,
-                               LS_V8_SAMPLING_NO_FLAGS))
-        take_over(record, now);
-    else
-        set_aside(record, now);
+    if (inside || record->interrupt_requested || record->sampler == LS_V8_SAMPLER_BROKEN ||
+        now < record->not_before_ns || ls_load_relaxed(&tracker_state) != TRACKER_RUNNING)
+        return false;
+    if (record->sampler == LS_V8_SAMPLER_WAITING)
+        return now - record->begun_ns >= START_PATIENCE;
+    if (record->blocked && record->major_gc_pending)
+        return true;
+    return record->seen_request != ls_load_relaxed(&requests) &&
+           now - ls_load_relaxed(&requested_ns) >= PATIENCE;
 }
 
-/* Called by V8 after a major collection, on the isolate's thread. */
-static void count_major_gc(void *isolate, int type, int flags, void *data)
+/*
+ * Called by V8 after every collection, on the isolate's thread. A loop that never waits is read
+ * from here: a heap that grows is a heap that is collected, so nobody else has to reach into the
+ * isolate, whose end no other thread could see coming. The reading itself waits for the interrupt.
+ */
+static void after_collection(void *isolate, int type, int flags, void *data)
 {
     struct ls_v8_isolate *record = data;
+    bool major = (type & LS_V8_GC_MARK_SWEEP_COMPACT) != 0;
+    uint64_t now = ls_clock_monotonic_ns();
+    int saved_errno = errno;
 
-    (void)isolate;
-    (void)type;
     (void)flags;
-    record->major_gcs++;
-    record->major_gc_pending = true;
-    record->last_major_gc_ns = now_ns();
-    seen_requests = 0;
+    ls_v8_frames_moved(major);
+    if (major) {
+        record->major_gcs++;
+        record->major_gc_pending = true;
+        record->last_major_gc_ns = now;
+        seen_requests = 0;
+    }
+    ls_v8_attend_load(record, now);
+    if (wants_interrupt(record, now)) {
+        record->interrupt_requested = true;
+        symbols.request_interrupt(isolate, on_interrupt, (void *)(uintptr_t)record->number);
+    }
+    errno = saved_errno;
 }
 
-/* Called by Node as it takes the environment down, on the isolate's thread. A sampler that still
- * runs when the isolate is disposed of aborts Node 24. */
+/* Called by Node as it takes the environment down, on the isolate's thread. */
 static void environment_ends(void *data)
 {
     struct ls_v8_isolate *record = data;
     void *isolate = ls_load_relaxed(&record->isolate);
     int saved_errno = errno;
 
-    if (record->sampler == LS_V8_SAMPLER_OURS)
-        symbols.sampling_stop(symbols.isolate_heap_profiler(isolate));
-    leave_aside(record, LS_V8_SAMPLER_BROKEN);
-    symbols.remove_gc_epilogue(isolate, count_major_gc, record);
+    ls_v8_attend_end(record, isolate);
+    symbols.remove_gc_epilogue(isolate, after_collection, record);
     ended_isolate = isolate;
     if (thread_record == record)
         thread_record = NULL;
@@ -143,123 +180,33 @@ static bool has_environment(void *isolate)
     return found;
 }
 
-static bool is_own_loop(void *isolate, int loop)
+/* The epoll descriptor of the environment's loop; -1 when it has none. */
+static int own_loop(void *isolate)
 {
-    const void *own = symbols.node_event_loop(isolate);
+    const void *loop = symbols.node_event_loop(isolate);
 
-    return own && symbols.loop_descriptor(own) == loop;
+    return loop ? symbols.loop_descriptor(loop) : -1;
 }
 
-static struct ls_v8_isolate *begin(void *isolate, int loop, uint64_t now)
+/* The sampler is left to whoever attends to the record first. */
+static struct ls_v8_isolate *begin(void *isolate, uint64_t now)
 {
-    struct ls_v8_isolate *record;
+    struct ls_v8_isolate *record = ls_v8_isolate_claim(isolate);
 
-    if (!has_environment(isolate) || !is_own_loop(isolate, loop))
-        return NULL;
-    record = ls_v8_isolate_claim(isolate);
     if (!record)
         return NULL;
-    record->loop = loop;
-    start_sampler(record, isolate, now);
+    record->loop = own_loop(isolate);
+    ls_v8_attend_begin(record, now);
     symbols.node_add_cleanup_hook(isolate, environment_ends, record);
-    symbols.add_gc_epilogue(isolate, count_major_gc, record, LS_V8_GC_MARK_SWEEP_COMPACT);
+    symbols.add_gc_epilogue(isolate, after_collection, record, LS_V8_GC_ANY);
     return record;
-}
-
-static void give_up(struct ls_v8_isolate *record, void *isolate)
-{
-    symbols.sampling_stop(symbols.isolate_heap_profiler(isolate));
-    record->sampler = LS_V8_SAMPLER_BROKEN;
-    step_down("V8's heap profile does not look as it should; js tracking is off");
-}
-
-/* Processor time and not the clock's: on a busy machine a thread may stand still for long. */
-static uint64_t cpu_ns(void)
-{
-    return ls_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-static void space_readings(struct ls_v8_isolate *record, uint64_t cost, uint64_t end)
-{
-    uint64_t space;
-
-    /* One slow reading should not silence the isolate: the mean of this cost and the last. */
-    space = (record->last_cost_ns ? (cost + record->last_cost_ns) / 2 : cost) * COST_SPACE;
-    record->last_cost_ns = cost;
-    record->not_before_ns = end + (space < SPACE_MAX ? space : SPACE_MAX);
-}
-
-static void take_reading(struct ls_v8_isolate *record, void *isolate, uint64_t start)
-{
-    struct ls_js_reading *reading = NULL;
-    bool after_major_gc = record->major_gc_pending;
-    uint64_t major_gcs = record->major_gcs;
-    uint64_t end;
-    uint64_t cost = cpu_ns();
-    int status;
-
-    /* Before the reading: a collection during it asks for the next. */
-    record->major_gc_pending = false;
-    status = ls_v8_reader_read(&symbols, record, isolate,
-                               &(struct ls_v8_reading_order){
-                                   .sample_bytes = mean_sample_bytes,
-                                   .now_ns = start,
-                                   .after_major_gc = after_major_gc,
-                               },
-                               &reading);
-    end = now_ns();
-    cost = cpu_ns() - cost;
-    space_readings(record, cost, end);
-    if (status == -ENODATA)
-        set_aside(record, end);
-    else if (status == -EFAULT)
-        give_up(record, isolate);
-    if (status < 0)
-        return;
-
-    reading->isolate = record->number;
-    reading->thread = ls_sys_gettid();
-    reading->taken_ns = start;
-    reading->cost_ns = cost;
-    reading->sampling_since_ns = record->sampling_since_ns;
-    reading->major_gcs = major_gcs;
-    reading->after_major_gc = after_major_gc;
-    reading->since_major_gc_ns = major_gcs ? start - record->last_major_gc_ns : 0;
-    ls_add_relaxed(&readings_dropped, ls_v8_isolate_post(record, reading));
-}
-
-/* True when the thread has nothing more to do for these requests. */
-static bool attend(struct ls_v8_isolate *record, void *isolate, uint64_t wanted, uint64_t now)
-{
-    bool requested = record->seen_request != wanted;
-
-    if (record->sampler == LS_V8_SAMPLER_BROKEN)
-        return true;
-    if (record->sampler == LS_V8_SAMPLER_ASIDE) {
-        if (now >= record->retry_ns)
-            start_sampler(record, isolate, now);
-        record->major_gc_pending = false;
-        record->seen_request = wanted;
-        return true;
-    }
-    if (!requested && !record->major_gc_pending)
-        return true;
-    if (now < record->not_before_ns ||
-        (!requested && now < record->last_reading_ns + GC_READING_SPACE))
-        return false;
-    record->seen_request = wanted;
-    record->last_reading_ns = now;
-    take_reading(record, isolate, now);
-    return !record->major_gc_pending;
 }
 
 static struct ls_v8_isolate *record_of(void *isolate, int loop, uint64_t now)
 {
-    if (thread_record && ls_load_relaxed(&thread_record->isolate) == isolate)
-        return thread_record;
-    thread_record = ls_v8_isolate_find(isolate);
-    if (!thread_record)
-        thread_record = begin(isolate, loop, now);
+    thread_record = known_record(isolate);
+    if (!thread_record && has_environment(isolate) && own_loop(isolate) == loop)
+        thread_record = begin(isolate, now);
     return thread_record;
 }
 
@@ -292,14 +239,18 @@ static LS_COLD void attend_thread(uint64_t wanted, int loop)
         seen_requests = wanted;
         return;
     }
-    now = now_ns();
+    now = ls_clock_monotonic_ns();
     record = record_of(isolate, loop, now);
     /* Loops that Node runs inside others (spawnSync; the tracing agent's, when V8's platform is
      * already gone at process.exit) are no safe points. */
     if (record && record->loop != loop)
         return;
-    if (!record || attend(record, isolate, wanted, now))
+    if (!record) {
         seen_requests = wanted;
+        return;
+    }
+    record->blocked = false;
+    attend(record, isolate, wanted, now);
 }
 
 void ls_v8_safe_point(int loop)
@@ -317,6 +268,49 @@ void ls_v8_safe_point(int loop)
     errno = saved_errno;
 }
 
+static void on_first_interrupt(void *isolate, void *unused)
+{
+    int saved_errno = errno;
+
+    (void)unused;
+    if (inside || isolate == ended_isolate ||
+        ls_load_acquire(&tracker_state) != TRACKER_RUNNING) /* V10 pairs with V9 */
+        return;
+    inside = true;
+    if (!known_record(isolate) && has_environment(isolate))
+        thread_record = begin(isolate, ls_clock_monotonic_ns());
+    inside = false;
+    errno = saved_errno;
+}
+
+void ls_v8_environment_begins(void)
+{
+    int saved_errno = errno;
+    void *isolate;
+
+    if (thread_record || inside ||
+        ls_load_acquire(&tracker_state) != TRACKER_RUNNING) /* V10 pairs with V9 */
+        return;
+    inside = true;
+    isolate = current_isolate();
+    if (isolate && isolate != ended_isolate && isolate != asked_isolate && !known_record(isolate)) {
+        asked_isolate = isolate;
+        symbols.request_interrupt(isolate, on_first_interrupt, NULL);
+    }
+    inside = false;
+    errno = saved_errno;
+}
+
+/* JavaScript functions in native stacks. */
+static void name_frames(void)
+{
+    const struct ls_managed *frames = ls_v8_frames_start(&symbols);
+
+    names_frames = frames != NULL;
+    if (names_frames)
+        ls_walk_set_managed(frames);
+}
+
 bool ls_v8_start(size_t sample_bytes)
 {
     const char *reason = NULL;
@@ -332,7 +326,8 @@ bool ls_v8_start(size_t sample_bytes)
     case LS_V8_LOOKUP_FOUND:
         break;
     }
-    mean_sample_bytes = (double)sample_bytes;
+    ls_v8_attend_start(&symbols, sample_bytes);
+    name_frames();
     ls_store_release(&tracker_state, TRACKER_RUNNING); /* V9 pairs with V10 */
     /* The first request: every thread starts its sampler at its first safe point. */
     ls_v8_request_readings();
@@ -343,7 +338,7 @@ enum ls_v8_state ls_v8_current_state(void)
 {
     switch (ls_load_acquire(&tracker_state)) {
     case TRACKER_RUNNING:
-        return ls_load_relaxed(&isolates_aside) ? LS_V8_ASIDE : LS_V8_READY;
+        return ls_v8_attend_aside() ? LS_V8_ASIDE : LS_V8_READY;
     case TRACKER_UNKNOWN:
         return LS_V8_UNKNOWN;
     case TRACKER_STOPPED:
@@ -367,13 +362,44 @@ const char *ls_v8_note(void)
     }
 }
 
+const char *ls_v8_frames_note(void)
+{
+    if (ls_load_acquire(&tracker_state) != TRACKER_RUNNING) /* V10 pairs with V9 */
+        return NULL;
+    if (!names_frames)
+        return "this V8's objects are laid out in a way not known: native stacks show no "
+               "JavaScript "
+               "functions";
+    if (ls_v8_frames_refused())
+        return "process_vm_readv is refused here: native stacks show no JavaScript functions";
+    return NULL;
+}
+
+const char *ls_v8_unread_note(void)
+{
+    if (ls_load_acquire(&tracker_state) != TRACKER_RUNNING || /* V10 pairs with V9 */
+        ls_load_relaxed(&requests) < UNREAD_REQUESTS || ls_load_relaxed(&any_attended))
+        return NULL;
+    return "no JavaScript heap could be read so far: its thread has neither waited for events nor "
+           "collected garbage";
+}
+
+const char *ls_v8_interval_note(void)
+{
+    if (ls_v8_attend_stretched() == 0)
+        return NULL;
+    return "JavaScript allocates so fast that V8's samples are taken further apart than js_sample "
+           "says, for their cost to stay below 2 % of a core";
+}
+
 uint64_t ls_v8_dropped_readings(void)
 {
-    return ls_load_relaxed(&readings_dropped);
+    return ls_v8_attend_dropped();
 }
 
 void ls_v8_request_readings(void)
 {
+    ls_store_relaxed(&requested_ns, ls_clock_monotonic_ns());
     ls_add_relaxed(&requests, 1);
 }
 

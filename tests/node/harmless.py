@@ -61,10 +61,13 @@ def module_entry(place, node, _major):
 
 
 def permission_model(place, node, major):
+    if major < 20:
+        return "skip: Node 20 is the first to have it"
     flag = PERMISSION_FLAG.get(major, "--permission")
     # The warning names the process id.
     same_with_and_without(place, [node, flag, "--no-warnings", "--allow-fs-read=*",
                                   program("permission.js")])
+    return None
 
 
 def many_features(place, node, _major):

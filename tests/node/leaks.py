@@ -16,6 +16,8 @@ SESSION_BYTES = 4 + 1024 + 16 * 1024
 LEAKING_SECONDS = 16
 # A worker's heap is small and its first major collections are far apart: no verdict before a few.
 WORKER_SECONDS = 43
+# Of the table of sites, the table of stacks and the names, generously.
+SITE_BYTES = 4096
 SECONDS_TO_KILL = 18
 
 
@@ -156,6 +158,8 @@ def leaking_buffers(place, node):
     sites = rising(summary)
     require(len(sites) >= 1 and sites[0]["resource"] == "heap",
             f"rising: {[(s['resource'], s['function']) for s in sites]}")
+    require(sites[0]["function"] == "readBody" and sites[0]["location"].endswith("/body.js:11"),
+            f"the site is called {sites[0]['function']} {sites[0]['location']}")
     truth = UPLOAD_BYTES * done["answered"] / done["seconds"]
     require_growth({"function": "all heap sites",
                     "growth_bytes_per_s": sum(s["growth_bytes_per_s"] for s in rising(summary, "heap"))},
@@ -216,6 +220,24 @@ def fixed_service(place, settings):
     return f"{require_nothing_rises(place.runs)} summaries"
 
 
+def leaking_inlined(place, node):
+    """V8 compiles the leaking function into its caller in the middle of the run: from then on that is
+    where the allocations are, and the verdict has to stand."""
+    watch = place.watch()
+    done = place.run([node, "--max-old-space-size=512", os.path.join(PROGRAMS, "inlined_leak.js")],
+                     place.options(), timeout=90)
+    require(done.returncode == 0, f"exit code {done.returncode}: {done.stderr[-300:]}")
+    watch.end()
+    summaries = watch.summaries()
+    said = [one["verdict"]["state"] for one in summaries]
+    require("leaking" in said, f"never named: {said}")
+    since = said[said.index("leaking"):]
+    require(since.count("leaking") >= len(since) - 2, f"the verdict did not stand: {said}")
+    names = {site["function"] for one in summaries for site in rising(one, "js")}
+    require(names <= {"row", "put", "handler"}, f"rising: {names}")
+    return f"from interval {said.index('leaking') + 1} on, as {', '.join(sorted(names))}"
+
+
 def leaking_worker(place, node, extra=()):
     watch_source = os.path.join(PROGRAMS, "worker_leak.js")
     child = place.start([node, watch_source, str(WORKER_SECONDS), *extra],
@@ -236,6 +258,10 @@ def leaking_worker_without_environment(place, node):
     return leaking_worker(place, node, ["empty"])
 
 
+def thousands_of_workers(place, node):
+    return many_workers(place, node, 3000)
+
+
 def many_workers(place, node, count=200):
     child = place.start([node, os.path.join(PROGRAMS, "many_workers.js"), str(count)],
                         place.options(interval="500ms", js_sample="64K"), stdout=subprocess.PIPE)
@@ -244,11 +270,21 @@ def many_workers(place, node, count=200):
     require(child.wait() == 0, f"exit status {child.returncode}")
     watch.end()
     require(output.strip() == f"{count} workers", f"it printed {output!r}")
-    own = [s["health"]["own_bytes"] for s in watch.summaries()]
-    require(own[-1] <= own[len(own) // 3] + 2 * 2**20, f"own_bytes {own}")
+    health = [s["health"] for s in watch.summaries()]
+    own = [each["own_bytes"] for each in health]
+    middle = len(health) // 3
+    # Callsites seen for the first time cost what they cost; workers leave nothing besides.
+    sites = health[-1]["sites"] - health[middle]["sites"]
+    require(own[-1] <= own[middle] + 2 * 2**20 + sites * SITE_BYTES,
+            f"{sites} new sites, own_bytes {own[middle::max(1, middle // 4)]}")
     states = {s["health"]["state"] for s in watch.summaries()}
     require(states == {"active"}, f"{states}: {watch.last()['health']['notes']}")
-    return f"own_bytes {own[len(own) // 3]} -> {own[-1]}"
+    isolates = [s["isolates"] for s in watch.summaries()]
+    # One worker at a time, and one that ends while it is looked at.
+    require(max(len(each) for each in isolates) <= 3, f"isolates {[len(each) for each in isolates]}")
+    newest = max(isolate["number"] for each in isolates for isolate in each)
+    require(newest > count / 2, f"{newest} isolates were seen of {count}")
+    return f"own_bytes {own[middle]} -> {own[-1]}, {sites} new sites"
 
 
 def require_remember(summary):

@@ -21,7 +21,7 @@ MAY_SEE = {
     "capture": {"base", "system", "ledger"},
     "interpose": {"base", "system", "ledger", "capture"},
     "trend": {"base", "ledger"},
-    "v8": {"base", "system", "ledger"},
+    "v8": {"base", "system", "ledger", "capture"},
     "report": {"base", "system", "trend"},
     "runtime": {"base", "system", "ledger", "capture", "interpose", "trend", "v8", "report",
                 "leakshim"},

@@ -1,10 +1,12 @@
 #include "report_fixture.h"
+#include "report_fixture_isolates.h"
 
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/text.h"
 #include "report/writers.h"
+#include "report_fixture_peers.h"
 
 #define MIB 1048576.0
 
@@ -123,7 +125,9 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .location = "node+0x19f3a20",
      .module = "/usr/local/bin/node",
      .frames = accept_frames,
-     .frame_count = LS_ARRAY_LENGTH(accept_frames)},
+     .frame_count = LS_ARRAY_LENGTH(accept_frames),
+     .peers = accept_peers,
+     .peer_count = LS_ARRAY_LENGTH(accept_peers)},
     {.id = UINT64_C(0xa1),
      .resource = LS_RESOURCE_MAP,
      .verdict = LS_VERDICT_STEADY,
@@ -133,7 +137,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .peak_live_bytes = 41.0 * MIB,
      .acquired_count = 410,
      .growth_bytes_per_s = 900,
-     .growth_count_per_s = 0,
      .median_age_s = 71,
      .function = "v8::base::OS::Allocate",
      .location = "node+0x1b0c2f0",
@@ -278,6 +281,8 @@ void fixture_leaking_node(struct ls_snapshot *snapshot)
                    .unexplained_bytes = 8.7 * MIB},
         .event_loops = leaking_loops,
         .event_loop_count = LS_ARRAY_LENGTH(leaking_loops),
+        .isolates = leaking_isolates,
+        .isolate_count = LS_ARRAY_LENGTH(leaking_isolates),
         .verdict = {.state = LS_PROCESS_LEAKING,
                     .rising_sites = 3,
                     .rising_growth_bytes_per_s = 416666.7,
@@ -357,12 +362,10 @@ void fixture_clean_service(struct ls_snapshot *snapshot)
                    .own_bytes = 700000,
                    .own_cpu_s = 1.25},
         .memory = {.rss_bytes = 3.5 * MIB,
-                   .rss_growth_bytes_per_s = 0,
                    .seconds_to_limit = -1,
                    .v8_heap_bytes = -1,
                    .live_heap_bytes = 18432,
                    .allocator_slack_bytes = 117000,
-                   .mapping_bytes = 0,
                    .stack_bytes = 139264,
                    .file_bytes = 2.1 * MIB,
                    .own_bytes = -1,
@@ -483,6 +486,8 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
                    .unexplained_bytes = infinite},
         .event_loops = loops,
         .event_loop_count = 2,
+        .isolates = hostile_isolates,
+        .isolate_count = 1,
         .verdict = {.state = LS_PROCESS_LEARNING,
                     .rising_sites = 1,
                     .explained_growth_share = not_a_number},

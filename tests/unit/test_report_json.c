@@ -152,6 +152,7 @@ static void fields_come_in_the_order_of_the_schema(void **state)
                                        "\"health\":",
                                        "\"memory\":",
                                        "\"event_loops\":",
+                                       "\"isolates\":",
                                        "\"verdict\":",
                                        "\"sites\":",
                                        "\"stack\":",

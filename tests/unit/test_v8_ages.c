@@ -76,7 +76,7 @@ static void read_samples(struct isolate *isolate, uint64_t first, uint64_t last,
         samples[count++] = (struct ls_v8_sample){.node_id = 1, .size = 100, .count = 1, .id = id};
     ls_v8_age_table_clean_up(&isolate->table);
     isolate->rollup.sites[0].survived_bytes = 0;
-    assert_int_equal(ls_v8_ages_read(&isolate->ages, &isolate->rollup, samples, count,
+    assert_int_equal(ls_v8_ages_read(&isolate->ages, &isolate->rollup, samples, count, NULL,
                                      (uint64_t)(time_s * 1e9), after_major_gc, &isolate->table),
                      0);
 }
@@ -92,6 +92,51 @@ static void a_leak_lies_evenly_over_all_intervals(void **state)
     assert_int_equal(isolate.table.intervals, 8);
     for (size_t i = 0; i < 8; i++)
         assert_near((double)isolate.table.bytes[i], 1000);
+    tear_down(&isolate);
+}
+
+static const struct ls_js_function caller = {
+    .key = 4, .name = "handler", .script = "/srv/server.js", .user_code = true};
+
+static const struct ls_js_function *caller_or_leaking(void *data, const struct ls_v8_node *node)
+{
+    (void)data;
+    return node->id == 1 ? &caller : &leaking;
+}
+
+/* The function's samples end where it was compiled into its caller, and the caller's begin. */
+static void what_a_caller_took_over_is_even_with_what_it_encloses(void **state)
+{
+    static struct ls_v8_node inner = {
+        .id = 2, .allocations = {&allocation, &allocation + 1, &allocation + 1}};
+    static const struct ls_v8_node *children[] = {&inner};
+    static struct ls_v8_node outer = {
+        .id = 1,
+        .children = {children, children + 1, children + 1},
+        .allocations = {&allocation, &allocation + 1, &allocation + 1}};
+    static const struct ls_v8_node *outermost[] = {&outer};
+    struct ls_v8_node top = {.id = 3, .children = {outermost, outermost + 1, outermost + 1}};
+    struct ls_v8_profile_source source = {.function = caller_or_leaking, .sample_bytes = 1000};
+    struct ls_v8_sample samples[80];
+    struct isolate isolate = {0};
+    const float *own;
+
+    (void)state;
+    assert_int_equal(ls_v8_profile_roll_up(&isolate.rollup, &top, &source), 0);
+    for (size_t i = 0; i < 80; i++)
+        samples[i] =
+            (struct ls_v8_sample){.node_id = i < 40 ? 2 : 1, .size = 100, .count = 1, .id = i + 1};
+    for (uint64_t t = 1; t <= 8; t++) {
+        ls_v8_age_table_clean_up(&isolate.table);
+        assert_int_equal(ls_v8_ages_read(&isolate.ages, &isolate.rollup, samples, t * 10, NULL,
+                                         t * SECOND, t == 8, &isolate.table),
+                         0);
+    }
+    own = &isolate.table.bytes[(size_t)ls_v8_rollup_site_of(&isolate.rollup, 1) * 8];
+    for (size_t i = 0; i < 8; i++) {
+        assert_near((double)own[i], i < 4 ? 0 : 1000);
+        assert_near((double)(own - isolate.table.bytes + isolate.table.inclusive)[i], 1000);
+    }
     tear_down(&isolate);
 }
 
@@ -210,9 +255,9 @@ static void without_memory_the_marks_go_on(void **state)
     (void)state;
     set_up(&isolate);
     memory_exhausted = true;
-    assert_int_equal(
-        ls_v8_ages_read(&isolate.ages, &isolate.rollup, &sample, 1, SECOND, false, &isolate.table),
-        -ENOMEM);
+    assert_int_equal(ls_v8_ages_read(&isolate.ages, &isolate.rollup, &sample, 1, NULL, SECOND,
+                                     false, &isolate.table),
+                     -ENOMEM);
     memory_exhausted = false;
     read_samples(&isolate, 1, 14, 2, false);
     assert_near((double)isolate.table.bytes[0], 700);
@@ -224,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leak_lies_evenly_over_all_intervals),
+        cmocka_unit_test(what_a_caller_took_over_is_even_with_what_it_encloses),
         cmocka_unit_test(a_cache_with_turnover_lies_in_the_last_intervals),
         cmocka_unit_test(what_was_loaded_at_start_stays_in_the_first_interval),
         cmocka_unit_test(the_median_age_lies_between_the_readings_around_it),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "system/memory.h"
+#include "system/syscall.h"
 #include "v8/isolates.h"
 
 static _Atomic size_t own_bytes;
@@ -77,6 +78,32 @@ static void an_isolate_is_found_until_it_ends(void **state)
     assert_null(ls_v8_isolate_find(&fake_isolates[0]));
     collect_ended(&ended, 1);
     assert_int_equal(ended, number);
+}
+
+static void isolates_that_live_are_listed_with_their_threads(void **state)
+{
+    struct ls_v8_isolate *first = ls_v8_isolate_claim(&fake_isolates[0]);
+    struct ls_v8_isolate *second = ls_v8_isolate_claim(&fake_isolates[1]);
+    struct ls_v8_isolate_view views[4];
+    uint64_t ended;
+
+    (void)state;
+    ls_store_relaxed(&second->aside, true);
+    assert_int_equal(ls_v8_isolates_list(views, 1), 1);
+    assert_int_equal(ls_v8_isolates_list(views, 4), 2);
+    assert_int_equal(views[0].number, first->number);
+    assert_int_equal(views[0].thread, ls_sys_gettid());
+    assert_false(views[0].aside);
+    assert_true(views[1].aside);
+    ls_v8_isolate_end(first);
+    assert_int_equal(ls_v8_isolates_list(views, 4), 1);
+    ls_v8_isolate_end(second);
+    collect_ended(&ended, 2);
+    second = ls_v8_isolate_claim(&fake_isolates[1]);
+    assert_int_equal(ls_v8_isolates_list(views, 4), 1);
+    assert_false(views[0].aside);
+    ls_v8_isolate_end(second);
+    collect_ended(&ended, 1);
 }
 
 static void a_new_isolate_at_an_old_address_gets_a_new_number(void **state)
@@ -248,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_isolate_is_found_until_it_ends),
+        cmocka_unit_test(isolates_that_live_are_listed_with_their_threads),
         cmocka_unit_test(a_new_isolate_at_an_old_address_gets_a_new_number),
         cmocka_unit_test(readings_of_all_isolates_arrive_oldest_first),
         cmocka_unit_test(a_full_mailbox_drops_its_oldest_reading),

@@ -242,6 +242,29 @@ static void nodes_know_the_site_they_went_to(void **state)
     finish(tree, &rollup);
 }
 
+static void nodes_know_who_called_them_and_callers_who_allocates_inside(void **state)
+{
+    struct tree *tree = new_tree();
+    struct ls_v8_rollup rollup;
+    size_t outer = add(tree, 0, &handler, 10, 1);
+    size_t again = add(tree, outer, &handler, 0, 0);
+    size_t inner = add(tree, again, &get_data, 0, 0);
+    size_t leaf = add(tree, inner, &emit, 100, 5);
+    const struct ls_v8_node_site *node;
+
+    (void)state;
+    assert_int_equal(roll_up(tree, &rollup), 0);
+    node = ls_v8_rollup_node(&rollup, tree->nodes[leaf].id);
+    assert_non_null(node);
+    assert_ptr_equal(rollup.sites[node->site].function, &get_data);
+    assert_int_equal(node->caller_count, 1);
+    assert_ptr_equal(rollup.sites[rollup.callers[node->first_caller]].function, &handler);
+    assert_ptr_equal(site_of(&rollup, &handler)->inner, &get_data);
+    assert_null(site_of(&rollup, &get_data)->inner);
+    assert_int_equal(ls_v8_rollup_node(&rollup, tree->nodes[outer].id)->caller_count, 0);
+    finish(tree, &rollup);
+}
+
 static void many_sites_are_all_found_again(void **state)
 {
     static struct ls_js_function functions[NODES];
@@ -353,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_node_allocates_for_a_user_function_is_the_user_functions),
+        cmocka_unit_test(nodes_know_who_called_them_and_callers_who_allocates_inside),
         cmocka_unit_test(inclusive_bytes_hold_the_callees_and_count_recursion_once),
         cmocka_unit_test(a_stack_without_user_code_belongs_to_its_innermost_named_function),
         cmocka_unit_test(the_heaviest_stack_is_kept_innermost_first),

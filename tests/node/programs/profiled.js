@@ -37,6 +37,16 @@ async function profile() {
     session.disconnect();
 }
 
+// The stream's end event, since Node 18's `for await` over it never ends.
+function snapshotBytes() {
+    return new Promise((resolve) => {
+        let bytes = 0;
+        const stream = require('node:v8').getHeapSnapshot();
+        stream.on('data', (chunk) => { bytes += chunk.length; });
+        stream.on('end', () => resolve(bytes));
+    });
+}
+
 async function main() {
     const timer = setInterval(remember, 20);
     if (mode === 'before') {
@@ -46,11 +56,7 @@ async function main() {
         await profile();
     } else if (mode === 'snapshot') {
         await sleep(300);
-        let bytes = 0;
-        for await (const chunk of require('node:v8').getHeapSnapshot()) {
-            bytes += chunk.length;
-        }
-        console.log('snapshot', bytes > 1e6);
+        console.log('snapshot', await snapshotBytes() > 1e6);
     }
     await sleep(1000);
     clearInterval(timer);

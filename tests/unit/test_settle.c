@@ -1,0 +1,140 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ledger/js_function.h"
+#include "ledger/ledger.h"
+#include "system/memory.h"
+
+/* A program's functions, and one of Node's. Native frames have no module in these stacks, so what
+ * is inside of JavaScript is empty; `other_native` makes a difference by the resource. */
+static const struct ls_js_function main_js = {.key = 11, .name = "main", .user_code = true};
+static const struct ls_js_function handler = {.key = 12, .name = "handler", .user_code = true};
+static const struct ls_js_function read_body = {.key = 13, .name = "readBody", .user_code = true};
+static const struct ls_js_function helper = {.key = 14, .name = "helper", .user_code = true};
+static const struct ls_js_function alloc = {.key = 15, .name = "alloc"};
+static const struct ls_js_function concat = {.key = 16, .name = "concat"};
+
+static enum ls_resource resource;
+
+static int start(void **state)
+{
+    const struct ls_ledger_limits limits = {
+        .stacks = 2048, .slots = LS_LIVE_CHUNK_SLOTS, .ring_events = 64};
+
+    (void)state;
+    return ls_memory_start(LS_MEMORY_TRACKED_ONLY) != 0 || ls_ledger_start(&limits) != 0 ? -1 : 0;
+}
+
+/* Sites of one resource are not those of another: each test has its own. */
+static int next_resource(void **state)
+{
+    static const enum ls_resource resources[] = {LS_RESOURCE_HEAP,   LS_RESOURCE_MAP,
+                                                 LS_RESOURCE_SOCKET, LS_RESOURCE_FILE,
+                                                 LS_RESOURCE_THREAD, LS_RESOURCE_CUSTOM};
+    static size_t next;
+
+    (void)state;
+    resource = resources[next++];
+    return 0;
+}
+
+#define OPTIMISED(function) (ls_js_frame(&(function)) | LS_JS_FRAME_OPTIMISED)
+#define PLAIN(function)     ls_js_frame(&(function))
+
+/* The site of a block taken at that stack, innermost frame first. */
+static struct ls_site *site_at(const uintptr_t *frames, size_t depth)
+{
+    static uint64_t now = 1;
+    uint32_t stack = ls_stack_table_intern(&ls_ledger.stacks, frames, depth, now++);
+
+    ls_ledger_acquire(resource, stack, 100, 1, now);
+    ls_ledger_drain();
+    ls_ledger_settle_sites(ls_stack_table_count(&ls_ledger.stacks), NULL);
+    return ls_ledger.stack_sites[resource][stack];
+}
+
+#define SITE_AT(...)                                                                               \
+    site_at((const uintptr_t[]){__VA_ARGS__},                                                      \
+            sizeof((const uintptr_t[]){__VA_ARGS__}) / sizeof(uintptr_t))
+
+static void a_site_is_the_programs_own_function_nearest_to_the_call(void **state)
+{
+    struct ls_site *site = SITE_AT(PLAIN(alloc), PLAIN(read_body), PLAIN(handler));
+
+    (void)state;
+    assert_ptr_equal(site, SITE_AT(PLAIN(alloc), PLAIN(read_body), PLAIN(main_js)));
+    assert_ptr_equal(site, SITE_AT(PLAIN(concat), PLAIN(alloc), PLAIN(read_body)));
+    assert_ptr_equal(site, SITE_AT(PLAIN(read_body)));
+    assert_ptr_equal(site, SITE_AT(OPTIMISED(alloc), PLAIN(read_body)));
+    assert_ptr_not_equal(site, SITE_AT(PLAIN(alloc), PLAIN(helper)));
+    assert_true(site->tally.live_count == 5);
+}
+
+static void without_a_function_of_the_programs_the_innermost_counts(void **state)
+{
+    struct ls_site *site = SITE_AT(PLAIN(alloc), PLAIN(concat));
+
+    (void)state;
+    assert_ptr_equal(site, SITE_AT(PLAIN(alloc)));
+    assert_ptr_not_equal(site, SITE_AT(PLAIN(concat)));
+}
+
+static void what_an_inlined_function_takes_stays_its_own(void **state)
+{
+    struct ls_site *site = SITE_AT(PLAIN(alloc), PLAIN(read_body), PLAIN(handler), PLAIN(main_js));
+
+    (void)state;
+    assert_ptr_equal(site, SITE_AT(OPTIMISED(handler), PLAIN(main_js)));
+    assert_ptr_equal(site, SITE_AT(PLAIN(concat), OPTIMISED(handler)));
+    /* And once more, when the handler is inlined in its turn. */
+    assert_ptr_equal(site, SITE_AT(OPTIMISED(main_js)));
+    assert_true(site->tally.live_count == 4);
+}
+
+static void a_function_that_took_blocks_itself_keeps_them(void **state)
+{
+    struct ls_site *inner = SITE_AT(PLAIN(read_body), PLAIN(handler));
+    struct ls_site *own = SITE_AT(PLAIN(handler));
+
+    (void)state;
+    assert_ptr_not_equal(inner, own);
+    assert_ptr_equal(own, SITE_AT(OPTIMISED(handler)));
+}
+
+static void code_that_was_not_optimised_has_nothing_inlined(void **state)
+{
+    struct ls_site *inner = SITE_AT(PLAIN(read_body), PLAIN(handler));
+
+    (void)state;
+    assert_ptr_not_equal(inner, SITE_AT(PLAIN(handler), PLAIN(main_js)));
+}
+
+static void an_optimised_function_without_a_past_is_a_site(void **state)
+{
+    struct ls_site *site = SITE_AT(OPTIMISED(helper), PLAIN(main_js));
+
+    (void)state;
+    assert_ptr_not_equal(site, SITE_AT(OPTIMISED(read_body), PLAIN(helper)));
+    assert_ptr_equal(site, SITE_AT(OPTIMISED(helper)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_site_is_the_programs_own_function_nearest_to_the_call,
+                               next_resource),
+        cmocka_unit_test_setup(without_a_function_of_the_programs_the_innermost_counts,
+                               next_resource),
+        cmocka_unit_test_setup(what_an_inlined_function_takes_stays_its_own, next_resource),
+        cmocka_unit_test_setup(a_function_that_took_blocks_itself_keeps_them, next_resource),
+        cmocka_unit_test_setup(code_that_was_not_optimised_has_nothing_inlined, next_resource),
+        cmocka_unit_test_setup(an_optimised_function_without_a_past_is_a_site, next_resource),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
