@@ -5,6 +5,8 @@
 #ifndef LS_BASE_RESOURCE_H
 #define LS_BASE_RESOURCE_H
 
+#include <stdbool.h>
+
 enum ls_resource {
     LS_RESOURCE_HEAP,
     LS_RESOURCE_MAP,
@@ -18,6 +20,12 @@ enum ls_resource {
 
 /* "heap", "map", "js", ... in the order of the enumeration. */
 extern const char *const ls_resource_names[LS_RESOURCE_COUNT];
+
+/* Descriptors have no size: their number is what is judged, ordered by and told. */
+static inline bool ls_resource_is_counted(enum ls_resource resource)
+{
+    return resource == LS_RESOURCE_SOCKET || resource == LS_RESOURCE_FILE;
+}
 
 enum ls_verdict {
     LS_VERDICT_LEARNING,

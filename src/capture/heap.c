@@ -7,10 +7,10 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/hash.h"
+#include "capture/callsite.h"
 #include "capture/exact.h"
 #include "capture/sampler.h"
 #include "capture/thread.h"
-#include "capture/unwind.h"
 #include "ledger/ledger.h"
 #include "system/clock.h"
 #include "system/memory.h"
@@ -158,25 +158,6 @@ static void mark_freed(void *block)
     write_tag(block, &freed);
 }
 
-LS_INLINE uint32_t stack_here(struct ls_thread *thread, const struct ls_frame_record *record)
-{
-    struct ls_captured captured;
-    struct ls_recent_stack *recent;
-
-    ls_unwind_capture(thread, record, &captured);
-    recent = &thread->recent[captured.hash * LS_HASH_SEED >> (64 - LS_RECENT_STACKS_BITS)];
-    if (LS_LIKELY(recent->hash == captured.hash && recent->depth_plus_one == captured.depth + 1))
-        return recent->stack;
-    recent->stack =
-        ls_stack_table_find(&ls_ledger.stacks, captured.pcs, captured.depth, captured.hash);
-    if (recent->stack == LS_STACK_UNKNOWN)
-        recent->stack = ls_stack_table_intern(&ls_ledger.stacks, captured.pcs, captured.depth,
-                                              ls_clock_coarse_ns());
-    recent->hash = captured.hash;
-    recent->depth_plus_one = recent->stack == LS_STACK_OVERFLOW ? 0 : (uint32_t)captured.depth + 1;
-    return recent->stack;
-}
-
 /* In exact mode a slot serves the ages only, and a sample of the blocks has one. */
 LS_INLINE uint32_t slot_for(struct ls_thread *thread, enum ls_heap_mode now, uint32_t stack,
                             size_t size)
@@ -197,7 +178,7 @@ LS_INLINE uint32_t slot_for(struct ls_thread *thread, enum ls_heap_mode now, uin
 LS_INLINE void record(struct ls_thread *thread, enum ls_heap_mode now, void *block,
                       struct account *account, const void *frame)
 {
-    account->stack = stack_here(thread, frame);
+    account->stack = ls_callsite_stack(thread, frame);
     account->slot = slot_for(thread, now, account->stack, account->size);
     if (now == LS_HEAP_EXACT)
         ls_exact_acquire(thread, account->stack, account->size);

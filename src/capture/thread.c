@@ -86,7 +86,9 @@ static struct ls_thread *reuse_record(void)
 
 static struct ls_thread *new_record(void)
 {
-    struct ls_thread *thread = ls_memory_own_allocate(sizeof(*thread));
+    /* Not from jemalloc: a signal handler may open and close files, on a thread that it may have
+     * found inside that. */
+    struct ls_thread *thread = ls_memory_own_map(sizeof(*thread), sizeof(*thread));
     struct ls_thread *head;
 
     if (thread == NULL)

@@ -10,6 +10,7 @@
 #include "capture/frame_probe.h"
 #include "capture/frame_rule.h"
 #include "capture/unwind_imports.h"
+#include "ledger/js_function.h"
 #include "system/memory.h"
 
 /* Frames of ours between the host's call and the unwinder, at most. */
@@ -126,7 +127,8 @@ static bool is_own(uintptr_t pc)
 static struct ls_walk *walk_of(struct ls_thread *thread)
 {
     if (LS_UNLIKELY(thread->walk == NULL)) {
-        thread->walk = ls_memory_own_allocate(sizeof(*thread->walk));
+        /* As in thread.c, not from jemalloc. */
+        thread->walk = ls_memory_own_map(sizeof(*thread->walk), sizeof(*thread->walk));
         if (thread->walk != NULL)
             ls_walk_init(thread->walk);
     }
@@ -167,8 +169,12 @@ static void trace_stack(struct ls_captured *captured)
     errno = saved_errno;
     while (own < found && is_own((uintptr_t)frames[own]))
         own++;
-    /* Zero ends a stack; some start-up code pushes it as a return address. */
-    for (int i = own; i < found && count < depth_kept && frames[i] != NULL; i++)
+    /* Zero ends a stack; some start-up code pushes it as a return address. What would pass for a
+     * JavaScript function was read where no return address is, as in a signal handler that has
+     * interrupted code between two rows of unwind information. */
+    for (int i = own; i < found && count < depth_kept && frames[i] != NULL &&
+                      ls_js_frame_function((uintptr_t)frames[i]) == NULL;
+         i++)
         captured->buffer[count++] = (uintptr_t)frames[i];
     captured->pcs = captured->buffer;
     captured->depth = count;

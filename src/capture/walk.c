@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "capture/frame_probe.h"
 #include "capture/frame_rule.h"
+#include "ledger/js_function.h"
 #include "ledger/stack_table.h"
 #include "system/syscall.h"
 
@@ -121,6 +122,7 @@ LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk
     struct ls_frame_rule rule;
     bool by_bp;
     uintptr_t cfa;
+    uintptr_t pc;
 
     if (LS_UNLIKELY(frame->pc == 0))
         return ENDED;
@@ -137,8 +139,12 @@ LS_INLINE READS_STACKS enum step step(const struct ls_walk *walk, struct ls_walk
     /* A frame pointer may hold anything in code that uses it for something else. */
     if (LS_UNLIKELY(cfa <= frame->sp || cfa > walk->high || cfa % WORD_BYTES != 0))
         return ENDED;
-    frame->pc = word_at(cfa - WORD_BYTES);
-    frame->identity = frame->pc;
+    pc = word_at(cfa - WORD_BYTES);
+    /* Read where no return address is: it would pass for a function. */
+    if (LS_UNLIKELY(ls_js_frame_function(pc) != NULL))
+        return ENDED;
+    frame->pc = pc;
+    frame->identity = pc;
     frame->bp_slot = 0;
     if (rule.bp_slot_words != 0) {
         frame->bp_slot = cfa - rule.bp_slot_words * WORD_BYTES;

@@ -13,6 +13,15 @@
  *   alone.c    unshare setns
  *   loop.c     epoll_wait epoll_pwait epoll_pwait2
  *   environment.c readlink
+ *   descriptor.c close close_range closefrom dup dup2 dup3 fcntl fcntl64
+ *   raw.c      syscall
+ *   socket.c   socket socketpair accept accept4 connect getsockopt recvmsg recvmmsg
+ *   file.c     open open64 openat openat64 creat creat64 __open_2 __open64_2 __openat_2
+ *              __openat64_2 pipe pipe2 epoll_create epoll_create1 eventfd timerfd_create signalfd
+ *              inotify_init inotify_init1 memfd_create mkstemp mkstemp64 mkostemp mkostemp64
+ *              mkstemps mkstemps64 mkostemps mkostemps64
+ *   stream.c   fopen fopen64 freopen freopen64 fclose popen pclose tmpfile tmpfile64 opendir
+ *              closedir
  *
  * Left alone, and why:
  *   operator new and delete   reach malloc by themselves; taking over some forms breaks programs
@@ -48,5 +57,8 @@ struct ls_hook_targets {
 /* Not atomic: written once by the constructor, before the host has threads, or under start=off by
  * leakshim_start with each pointer written whole. */
 extern struct ls_hook_targets ls_hook_targets;
+
+/* descriptor.c: before a close_range, however it is called. */
+void ls_hook_closing_range(unsigned first, unsigned last, unsigned flags);
 
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/compiler.h"
+#include "capture/connections.h"
 #include "capture/loop_clock.h"
 #include "interpose/hooks.h"
 #include "system/real.h"
@@ -24,6 +25,7 @@ LS_INLINE struct ls_loop_clock *enter_wait(int loop, bool sleeps)
 
     if (safe_point != NULL)
         safe_point(loop);
+    ls_connections_ask();
     return ls_loop_clock_enter(loop, sleeps);
 }
 

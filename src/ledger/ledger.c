@@ -35,7 +35,10 @@ int ls_ledger_start(const struct ls_ledger_limits *limits)
         status = ls_site_table_start(&ls_ledger.sites);
     if (status != 0)
         return status;
-    if (ls_ledger_stack_tally(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW) == NULL)
+    /* There whatever is used up later: what finds the tables full is counted. */
+    if (ls_ledger_stack_tally(LS_RESOURCE_HEAP, LS_STACK_OVERFLOW) == NULL ||
+        ls_ledger_stack_tally(LS_RESOURCE_SOCKET, LS_STACK_OVERFLOW) == NULL ||
+        ls_ledger_stack_tally(LS_RESOURCE_FILE, LS_STACK_OVERFLOW) == NULL)
         return -ENOMEM;
     cells = ls_memory_own_map(ring_bytes(limits->ring_events), ring_bytes(limits->ring_events));
     if (cells == NULL)

@@ -138,6 +138,13 @@ struct ls_live_handle ls_live_set_acquire(struct ls_live_set *set, enum ls_resou
     return handle;
 }
 
+uint32_t ls_live_set_stack(struct ls_live_set *set, uint32_t index)
+{
+    const struct ls_live_slot *slot = slot_at(set, index);
+
+    return slot == NULL ? 0 : slot->stack;
+}
+
 bool ls_live_set_release(struct ls_live_set *set, uint32_t index, struct ls_live_handle *handle)
 {
     struct ls_live_slot *slot = slot_at(set, index);

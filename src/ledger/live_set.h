@@ -64,6 +64,8 @@ void ls_live_set_init(struct ls_live_set *set, size_t slots_max);
 struct ls_live_handle ls_live_set_acquire(struct ls_live_set *set, enum ls_resource resource,
                                           uint32_t stack, uint64_t size, double weight,
                                           uint64_t now_ns);
+/* Of a slot that is held: nobody releases it meanwhile. LS_STACK_OVERFLOW for none. */
+uint32_t ls_live_set_stack(struct ls_live_set *set, uint32_t slot);
 /* Marks the slot released. False if it was not live: a double free, or a corrupted tag. */
 bool ls_live_set_release(struct ls_live_set *set, uint32_t slot, struct ls_live_handle *handle);
 /* Collector: the slot if `handle` still names its tenant, else NULL. */

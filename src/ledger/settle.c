@@ -121,6 +121,17 @@ static struct ls_site *overflow_site(enum ls_resource resource)
     return site;
 }
 
+/* For resources whose acquire nobody saw: the stack is one made-up program counter. */
+static struct ls_site *unseen_site(enum ls_resource resource, uintptr_t origin)
+{
+    struct ls_site *site = ls_site_table_obtain(
+        &ls_ledger.sites, resource, origin * LS_RESOURCE_COUNT + (uint64_t)resource + 1);
+
+    if (site != NULL && !site->overflow)
+        site->origin = (uint8_t)origin;
+    return site;
+}
+
 static struct ls_site *site_of_identity(enum ls_resource resource, const struct ls_stack *stack,
                                         const struct identity *identity)
 {
@@ -150,6 +161,8 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
         return NULL;
     if (ordinal == LS_STACK_OVERFLOW)
         return overflow_site(resource);
+    if (stack->depth == 1 && stack->pcs[0] < LS_STACK_MADE_UP)
+        return unseen_site(resource, stack->pcs[0]);
     identity = identify(resource, stack, is_dispatch);
     site = site_of_identity(resource, stack, &identity);
     if (site != NULL && site->stack == 0 && !site->overflow) {

@@ -37,6 +37,7 @@ struct ls_module;
 struct ls_site {
     uint64_t id; /* the same in every run of the same binaries */
     enum ls_resource resource;
+    uint8_t origin;                 /* LS_STACK_EARLIER, _UNSEEN: stands for what was not seen */
     bool overflow;                  /* stands for all sites that found the table full */
     uint32_t stack;                 /* first stack seen: ordinal, for native sites */
     const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */

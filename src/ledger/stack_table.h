@@ -20,6 +20,12 @@
 #define LS_STACK_OVERFLOW 0
 #define LS_STACK_UNKNOWN  UINT32_MAX
 
+/* Stacks of one program counter that no code has: where resources come from whose acquire nobody
+ * saw. */
+#define LS_STACK_EARLIER 1 /* there when tracking began */
+#define LS_STACK_UNSEEN  2 /* came since, past the hooks */
+#define LS_STACK_MADE_UP 3 /* one past the last of them */
+
 struct ls_stack {
     uint64_t hash;
     uint64_t first_seen_ns;

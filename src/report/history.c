@@ -14,7 +14,9 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
         ls_emitter_json_null(emitter, "function");
     ls_emitter_json_string(emitter, "verdict", ls_verdict_names[site->verdict]);
     ls_emitter_json_number(emitter, "live_bytes", site->live_bytes, 0);
+    ls_emitter_json_number(emitter, "live_count", site->live_count, 0);
     ls_emitter_json_number(emitter, "growth_bytes_per_s", site->growth_bytes_per_s, 3);
+    ls_emitter_json_number(emitter, "growth_count_per_s", site->growth_count_per_s, 3);
     ls_emitter_object_end(emitter);
 }
 

@@ -167,6 +167,30 @@ static void write_series(struct ls_emitter *emitter, const struct ls_snapshot_si
     ls_emitter_array_end(emitter);
 }
 
+static void write_peers(struct ls_emitter *emitter, const struct ls_snapshot_site *site)
+{
+    ls_emitter_array_begin(emitter, "peers");
+    for (size_t i = 0; i < site->peer_count; i++) {
+        const struct ls_snapshot_peer *peer = &site->peers[i];
+
+        ls_emitter_object_begin(emitter, NULL);
+        ls_emitter_json_optional_string(emitter, "address", peer->address);
+        ls_emitter_json_number(emitter, "opened", peer->opened, WHOLE);
+        ls_emitter_json_number(emitter, "opened_per_s", peer->opened_per_s, RATE);
+        ls_emitter_json_number(emitter, "live", peer->live, WHOLE);
+        ls_emitter_json_number(emitter, "unused", peer->unused, WHOLE);
+        ls_emitter_json_number(emitter, "failed", peer->failed, WHOLE);
+        ls_emitter_object_begin(emitter, "errors");
+        for (size_t k = 0; k < peer->error_count; k++)
+            ls_emitter_json_unsigned(emitter, peer->errors[k].name, peer->errors[k].count);
+        ls_emitter_object_end(emitter);
+        ls_emitter_json_known_number(emitter, "connect_p50_s", peer->connect_p50_s, DELAY_SECONDS);
+        ls_emitter_json_known_number(emitter, "life_p50_s", peer->life_p50_s, DELAY_SECONDS);
+        ls_emitter_object_end(emitter);
+    }
+    ls_emitter_array_end(emitter);
+}
+
 static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site *site)
 {
     ls_emitter_object_begin(emitter, NULL);
@@ -192,6 +216,8 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
         write_frame(emitter, &site->frames[i]);
     ls_emitter_array_end(emitter);
     write_series(emitter, site);
+    if (site->resource == LS_RESOURCE_SOCKET)
+        write_peers(emitter, site);
     ls_emitter_object_end(emitter);
 }
 

@@ -89,23 +89,52 @@ static void explained_clause(const struct ls_snapshot *snapshot, struct ls_text 
     }
 }
 
+/* "+12 sockets/min": the unit goes into the rate that is written for a bare number. */
+static void count_rate(struct ls_text *text, const struct ls_snapshot_site *site)
+{
+    char buffer[64];
+    struct ls_text rate;
+    const char *slash;
+
+    ls_text_init(&rate, buffer, sizeof(buffer));
+    ls_units_count_rate(&rate, site->growth_count_per_s);
+    slash = strchr(buffer, '/');
+    if (slash == NULL)
+        slash = buffer + rate.length;
+    ls_text_bytes(text, buffer, (size_t)(slash - buffer));
+    ls_text_char(text, ' ');
+    ls_text_string(text, ls_resource_names[site->resource]);
+    ls_text_char(text, 's');
+    ls_text_string(text, slash);
+}
+
+/* What rises has no size: whatever the resident size does beside it, it is not what leaks. */
+static const struct ls_snapshot_site *counted_leak(const struct ls_snapshot *snapshot)
+{
+    const struct ls_snapshot_site *first = snapshot->site_count > 0 ? snapshot->sites : NULL;
+
+    return !(snapshot->verdict.rising_growth_bytes_per_s > 0) && first != NULL &&
+                   first->growth_count_per_s > 0
+               ? first
+               : NULL;
+}
+
 /* Sites rise while the resident size does not, or not measurably: small blocks that fill pages
  * already resident, or resources without a size. */
 static void hidden_leak(const struct ls_snapshot *snapshot, struct ls_text *text)
 {
     double bytes_per_s = snapshot->verdict.rising_growth_bytes_per_s;
-    const struct ls_snapshot_site *first = snapshot->site_count > 0 ? snapshot->sites : NULL;
+    const struct ls_snapshot_site *counted = counted_leak(snapshot);
 
+    if (counted != NULL) {
+        count_rate(text, counted);
+        ls_text_string(text, snapshot->verdict.rising_sites == 1 ? " at " : " at the first of ");
+    }
     rising_sites(snapshot, text);
     if (bytes_per_s > 0) {
         ls_text_string(text, snapshot->verdict.rising_sites == 1 ? " grows " : " grow ");
         ls_units_size_rate(text, bytes_per_s);
         ls_text_string(text, ", not yet seen in resident memory");
-    } else if (first != NULL && first->growth_count_per_s > 0) {
-        ls_text_string(text, snapshot->verdict.rising_sites == 1 ? ", " : ", the first ");
-        ls_text_string(text, ls_resource_names[first->resource]);
-        ls_text_char(text, ' ');
-        ls_units_count_rate(text, first->growth_count_per_s);
     }
     if (snapshot->final)
         ended_clause(snapshot, text);
@@ -114,7 +143,7 @@ static void hidden_leak(const struct ls_snapshot *snapshot, struct ls_text *text
 static void leaking(const struct ls_snapshot *snapshot, struct ls_text *text)
 {
     ls_text_string(text, "leaking: ");
-    if (!(snapshot->memory.rss_growth_bytes_per_s > 0)) {
+    if (!(snapshot->memory.rss_growth_bytes_per_s > 0) || counted_leak(snapshot) != NULL) {
         hidden_leak(snapshot, text);
         return;
     }

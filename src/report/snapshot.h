@@ -44,6 +44,26 @@ struct ls_snapshot_point {
     double live_count;
 };
 
+#define LS_SNAPSHOT_PEERS_MAX       8
+#define LS_SNAPSHOT_PEER_ERRORS_MAX 6
+
+/* One address the sockets of a site are connected to, or were accepted at. */
+struct ls_snapshot_peer {
+    const char *address;  /* "" for all others together */
+    double opened;        /* attempts to connect, or sockets accepted */
+    double opened_per_s;  /* since the summary before */
+    double live;          /* sockets open */
+    double unused;        /* of live, those that never sent or received and are an interval old */
+    double failed;        /* attempts */
+    double connect_p50_s; /* median of those that succeeded; -1 when there is none */
+    double life_p50_s;    /* median time from connected to closed; -1 when there is none */
+    size_t error_count;
+    struct {
+        const char *name;
+        uint64_t count;
+    } errors[LS_SNAPSHOT_PEER_ERRORS_MAX];
+};
+
 struct ls_snapshot_site {
     uint64_t id;
     enum ls_resource resource;
@@ -68,6 +88,8 @@ struct ls_snapshot_site {
     size_t named_frame; /* index in frames of the frame `function` names */
     const struct ls_snapshot_point *points;
     size_t point_count;
+    const struct ls_snapshot_peer *peers; /* of sockets */
+    size_t peer_count;
 };
 
 struct ls_snapshot_module {

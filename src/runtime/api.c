@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "capture/exact.h"
 #include "capture/heap.h"
+#include "capture/resource.h"
 #include "ledger/ledger.h"
 #include "runtime/runtime.h"
 #include "system/clock.h"
@@ -27,6 +28,7 @@ LEAKSHIM_API int leakshim_stop(void)
     if (!ls_runtime_owns_process())
         return -ENOTSUP;
     ls_heap_set_mode(LS_HEAP_WAITING);
+    ls_resource_set_tracked(0);
     return 0;
 }
 
@@ -77,7 +79,8 @@ LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats)
         sum_heap(&full);
         count_sites(&full);
         ls_collector_unlock();
-        full.lost_acquires = ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks();
+        full.lost_acquires = ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks() +
+                             ls_resource_missed();
         full.lost_releases = ls_load_relaxed(&ls_ledger.lost_releases);
         full.own_bytes = ls_memory_own_bytes();
     }

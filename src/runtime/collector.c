@@ -19,6 +19,7 @@
 #include "capture/exact.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
+#include "runtime/reconcile.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
@@ -223,6 +224,7 @@ static int summarise(bool final)
         ls_modules_refresh(&ls_ledger.modules, now_ns);
     note_v8();
     note_v8_frames();
+    ls_reconcile();
     note_v8_reach();
     ls_names_learn(stacks_known);
     take_lock();

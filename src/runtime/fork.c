@@ -11,8 +11,10 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "capture/descriptors.h"
 #include "capture/heap.h"
 #include "capture/loop_clock.h"
+#include "capture/resource.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
@@ -47,6 +49,7 @@ static void in_parent(void)
 static void give_up_in_child(void)
 {
     ls_heap_set_mode(LS_HEAP_OFF);
+    ls_resource_set_tracked(0);
     ls_loop_clock_stop();
     ls_hot.countdown = LS_COUNTDOWN_NEVER;
     ls_store_release(&ls_runtime.state, LS_RUNTIME_OFF);
@@ -71,6 +74,8 @@ static void in_child(void)
     ls_thread_child_after_fork();
     ls_loop_clock_child_after_fork();
     *ls_runtime.fork_marker = 1;
+    ls_resource_adopt_process();
+    ls_descriptors_child_after_fork();
     ls_ledger_after_fork();
     if (!captures_rest)
         ls_unwind_disable();

@@ -95,6 +95,7 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
         .warmup_s = 0,
         .process_bytes = rss_bytes,
         .sites_tested = sites_tested,
+        .count_only = ls_resource_is_counted(site->resource),
     };
 
     if (verdict == NULL)

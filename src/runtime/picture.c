@@ -10,11 +10,13 @@
 #include "base/atomic.h"
 #include "base/math.h"
 #include "capture/heap.h"
+#include "capture/resource.h"
 #include "ledger/js_function.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
 #include "runtime/picture_order.h"
+#include "runtime/picture_peers.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "v8/tracker.h"
@@ -189,8 +191,14 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
         .module = site->module == NULL ? "" : site->module->path,
     };
     copy_points(arena, site, view);
+    if (site->resource == LS_RESOURCE_SOCKET)
+        ls_picture_peers(arena, site, view);
     if (site->overflow)
         view->function = "(more callsites than the tables hold)";
+    else if (site->origin == LS_STACK_EARLIER)
+        view->function = "(open when tracking began)";
+    else if (site->origin == LS_STACK_UNSEEN)
+        view->function = "(opened past the hooks)";
     else if (site->resource == LS_RESOURCE_JS)
         copy_named_frames(arena, site, view);
     else
@@ -208,7 +216,9 @@ static size_t bytes_of(const struct ls_site *site)
         frames = stack->depth;
     return sizeof(struct ls_snapshot_site) + LS_PICTURE_AGES_BYTES +
            site->history.count * sizeof(struct ls_snapshot_point) +
-           frames * sizeof(struct ls_snapshot_frame) + rounding_and_location;
+           frames * sizeof(struct ls_snapshot_frame) +
+           (site->resource == LS_RESOURCE_SOCKET ? LS_PICTURE_PEERS_BYTES : 0) +
+           rounding_and_location;
 }
 
 /* How many of the ordered sites there is memory for. */
@@ -243,6 +253,7 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     if (order == NULL)
         return -ENOMEM;
     listed = fitting(arena, order, ls_picture_order(order, count));
+    ls_picture_peers_begin(now_ns);
     views = ls_arena_take(arena, listed * sizeof(*views));
     if (views == NULL && listed > 0)
         return -ENOMEM;
@@ -333,7 +344,7 @@ static void describe_health(struct ls_snapshot *snapshot)
                                  : LS_HEALTH_ACTIVE;
     /* Relaxed: statistics. */
     snapshot->health.lost_acquires =
-        ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks();
+        ls_load_relaxed(&ls_ledger.lost_acquires) + ls_heap_missed_blocks() + ls_resource_missed();
     snapshot->health.lost_releases = ls_load_relaxed(&ls_ledger.lost_releases);
     snapshot->health.ring_high_water = ls_ledger.ring.high_water;
     snapshot->health.sites = ls_ledger.sites.count;

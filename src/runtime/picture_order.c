@@ -5,21 +5,44 @@
 #include "ledger/ledger.h"
 #include "runtime/runtime.h"
 
+/* What one descriptor counts for beside sites that are ordered by bytes: somewhat more than the
+ * kernel needs for one. Without it they would come last in every list, and be cut off it. */
+#define BYTES_PER_COUNTED 16384.0
+
+/* Sockets that fail and are closed at once hold nothing, and are what is looked for. */
+#define BYTES_PER_SOCKET_SITE 262144.0
+
+static double weight(const struct ls_site *site, double bytes, double count)
+{
+    return ls_resource_is_counted(site->resource) ? count * BYTES_PER_COUNTED : bytes;
+}
+
+static double growth(const struct ls_site *site)
+{
+    const struct ls_trend_verdict *verdict = ls_judge_site(site);
+
+    return weight(site, verdict->growth_bytes_per_s, verdict->growth_count_per_s);
+}
+
+static double holding(const struct ls_site *site)
+{
+    return weight(site, site->tally.live_bytes, site->tally.live_count) +
+           (site->resource == LS_RESOURCE_SOCKET ? BYTES_PER_SOCKET_SITE : 0);
+}
+
 /* True when `first` is listed before `second`. The id decides between equals, so that the order
  * does not jump from summary to summary. */
 static bool comes_before(const struct ls_site *first, const struct ls_site *second)
 {
-    const struct ls_trend_verdict *a = ls_judge_site(first);
-    const struct ls_trend_verdict *b = ls_judge_site(second);
-    bool a_rises = a->verdict == LS_VERDICT_RISING;
-    bool b_rises = b->verdict == LS_VERDICT_RISING;
+    bool first_rises = ls_judge_site(first)->verdict == LS_VERDICT_RISING;
+    bool second_rises = ls_judge_site(second)->verdict == LS_VERDICT_RISING;
 
-    if (a_rises != b_rises)
-        return a_rises;
-    if (a_rises && a->growth_bytes_per_s != b->growth_bytes_per_s)
-        return a->growth_bytes_per_s > b->growth_bytes_per_s;
-    if (first->tally.live_bytes != second->tally.live_bytes)
-        return first->tally.live_bytes > second->tally.live_bytes;
+    if (first_rises != second_rises)
+        return first_rises;
+    if (first_rises && growth(first) != growth(second))
+        return growth(first) > growth(second);
+    if (holding(first) != holding(second))
+        return holding(first) > holding(second);
     return first->id < second->id;
 }
 

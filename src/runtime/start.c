@@ -15,11 +15,13 @@
 #include "capture/exact.h"
 #include "capture/heap.h"
 #include "capture/loop_clock.h"
+#include "capture/resource.h"
 #include "capture/thread.h"
 #include "capture/unwind.h"
 #include "interpose/hooks.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
+#include "runtime/reconcile.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
@@ -120,11 +122,13 @@ static struct ls_ledger_limits ledger_limits(void)
 static void note_untracked_kinds(void)
 {
     const uint32_t everything = (1u << LS_RESOURCE_COUNT) - 1;
-    const uint32_t seen = 1u << LS_RESOURCE_HEAP | 1u << LS_RESOURCE_JS;
+    const uint32_t seen = 1u << LS_RESOURCE_HEAP | 1u << LS_RESOURCE_JS | 1u << LS_RESOURCE_SOCKET |
+                          1u << LS_RESOURCE_FILE;
 
     if (ls_runtime.options.track != everything && (ls_runtime.options.track & ~seen) != 0)
-        ls_warn("option track: only heap and js are tracked by this version; the other kinds named "
-                "are not");
+        ls_warn(
+            "option track: only heap, js, socket and file are tracked by this version; the other "
+            "kinds named are not");
 }
 
 /* V8 refuses to write a heap that anything of ours still points into. */
@@ -290,6 +294,9 @@ int ls_runtime_activate(void)
     }
     ls_store_release(&ls_runtime.state, LS_RUNTIME_ACTIVE);
     set_heap_mode();
+    ls_resource_adopt_process();
+    ls_resource_set_tracked(ls_runtime.options.track);
+    ls_reconcile_start();
     ls_loop_clock_start();
     return 0;
 }

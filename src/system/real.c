@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "system/syscall.h"
 
 /* Blocks that dlsym asked for while it was finding malloc. */
 #define EARLY_BYTES     8192
@@ -164,7 +166,14 @@ static size_t resolving_malloc_usable_size(void *block)
     return ls_real.malloc_usable_size(block);
 }
 
+static long resolving_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    ls_real_resolve();
+    return ls_real.syscall_by_number(number, a, b, c, d, e, f);
+}
+
 struct ls_real_functions ls_real = {
+    .syscall_by_number = resolving_syscall,
     .malloc = resolving_malloc,
     .calloc = resolving_calloc,
     .realloc = resolving_realloc,
@@ -193,12 +202,86 @@ static int missing_epoll_pwait2(int fd, struct epoll_event *events, int capacity
     return -1;
 }
 
-#define FIND(entry, name)                                                                          \
+static int missing_close_range(unsigned first, unsigned last, int flags)
+{
+    (void)first, (void)last, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+static void missing_closefrom(int first)
+{
+    ls_sys_call6(SYS_close_range, first, ~0u, 0, 0, 0, 0);
+}
+
+#define FIND_IN(table, entry, name)                                                                \
     do {                                                                                           \
         void *found = dlsym(RTLD_NEXT, (name));                                                    \
         if (found != NULL)                                                                         \
-            memcpy(&table.entry, &found, sizeof(found));                                           \
+            memcpy(&(table)->entry, &found, sizeof(found));                                        \
     } while (0)
+#define FIND(entry, name) FIND_IN(&table, entry, name)
+
+static void find_descriptor_functions(struct ls_real_functions *table)
+{
+    table->close_range = missing_close_range;
+    table->closefrom = missing_closefrom;
+    FIND_IN(table, close, "close");
+    FIND_IN(table, close_range, "close_range");
+    FIND_IN(table, closefrom, "closefrom");
+    FIND_IN(table, dup, "dup");
+    FIND_IN(table, dup2, "dup2");
+    FIND_IN(table, dup3, "dup3");
+    FIND_IN(table, fcntl, "fcntl");
+    FIND_IN(table, syscall_by_number, "syscall");
+    FIND_IN(table, socket, "socket");
+    FIND_IN(table, socketpair, "socketpair");
+    FIND_IN(table, accept, "accept");
+    FIND_IN(table, accept4, "accept4");
+    FIND_IN(table, connect, "connect");
+    FIND_IN(table, getsockopt, "getsockopt");
+    FIND_IN(table, recvmsg, "recvmsg");
+    FIND_IN(table, recvmmsg, "recvmmsg");
+    FIND_IN(table, open, "open");
+    FIND_IN(table, open64, "open64");
+    FIND_IN(table, openat, "openat");
+    FIND_IN(table, openat64, "openat64");
+    FIND_IN(table, open_2, "__open_2");
+    FIND_IN(table, open64_2, "__open64_2");
+    FIND_IN(table, openat_2, "__openat_2");
+    FIND_IN(table, openat64_2, "__openat64_2");
+    FIND_IN(table, creat, "creat");
+    FIND_IN(table, creat64, "creat64");
+    FIND_IN(table, pipe, "pipe");
+    FIND_IN(table, pipe2, "pipe2");
+    FIND_IN(table, epoll_create, "epoll_create");
+    FIND_IN(table, epoll_create1, "epoll_create1");
+    FIND_IN(table, eventfd, "eventfd");
+    FIND_IN(table, timerfd_create, "timerfd_create");
+    FIND_IN(table, signalfd, "signalfd");
+    FIND_IN(table, inotify_init, "inotify_init");
+    FIND_IN(table, inotify_init1, "inotify_init1");
+    FIND_IN(table, memfd_create, "memfd_create");
+    FIND_IN(table, mkstemp, "mkstemp");
+    FIND_IN(table, mkstemp64, "mkstemp64");
+    FIND_IN(table, mkostemp, "mkostemp");
+    FIND_IN(table, mkostemp64, "mkostemp64");
+    FIND_IN(table, mkstemps, "mkstemps");
+    FIND_IN(table, mkstemps64, "mkstemps64");
+    FIND_IN(table, mkostemps, "mkostemps");
+    FIND_IN(table, mkostemps64, "mkostemps64");
+    FIND_IN(table, fopen, "fopen");
+    FIND_IN(table, fopen64, "fopen64");
+    FIND_IN(table, freopen, "freopen");
+    FIND_IN(table, freopen64, "freopen64");
+    FIND_IN(table, fclose, "fclose");
+    FIND_IN(table, popen, "popen");
+    FIND_IN(table, pclose, "pclose");
+    FIND_IN(table, tmpfile, "tmpfile");
+    FIND_IN(table, tmpfile64, "tmpfile64");
+    FIND_IN(table, opendir, "opendir");
+    FIND_IN(table, closedir, "closedir");
+}
 
 void ls_real_resolve(void)
 {
@@ -239,6 +322,7 @@ void ls_real_resolve(void)
     FIND(epoll_pwait, "epoll_pwait");
     FIND(epoll_pwait2, "epoll_pwait2");
     FIND(readlink, "readlink");
+    find_descriptor_functions(&table);
     if (ls_load_relaxed(&early_used) != 0) {
         next_malloc = table.malloc;
         next_free = table.free;

@@ -26,6 +26,7 @@ import launches
 import leaks
 import loops
 import native_names
+import sockets
 import unknown
 from harness import Failed, Place
 from versions import fetch_node, major_of
@@ -84,7 +85,8 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in LEAKS + incidents.CHECKS + isolates.CHECKS + (LONG if long else []):
+    for name, check in (LEAKS + incidents.CHECKS + isolates.CHECKS + sockets.CHECKS +
+                        (LONG if long else [])):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
@@ -113,6 +115,10 @@ def service_checks():
                lambda place, settings=settings: leaks.leaking_service(place, settings))
         yield (f"{name}, fixed: nothing rises",
                lambda place, settings=settings: leaks.fixed_service(place, settings))
+
+
+def server_checks():
+    yield from sockets.SERVERS
 
 
 class Tally:
@@ -191,6 +197,7 @@ def main():
             alone.extend(check for check in lone_checks_for(version, node)
                          if not short or is_short(check[0]))
     wanted.extend(service_checks())
+    wanted.extend(server_checks())
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for name, check in wanted:

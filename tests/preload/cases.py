@@ -81,6 +81,7 @@ THREADS = [
 SIGNALS = [
     Case("signal_malloc"),
     Case("signal_malloc", ("altstack",)),
+    Case("signal_descriptors"),
     Case("signal_longjmp"),
     Case("signal_target", sets=TIMED),
     Case("stack_overflow"),
@@ -147,6 +148,8 @@ SURROUNDINGS = [
     Case("descriptors", ("lowest",), sets=TIMED),
     Case("descriptors", ("close_all",), sets=TIMED),
     Case("descriptors", ("inherit",), sets=TIMED),
+    Case("descriptor_calls"),
+    Case("descriptors_past", sets=TIMED),
     Case("directory", sets=TIMED),
     Case("directory", ("gone",), sets=TIMED),
     Case("directory", ("chroot",), sets=TIMED, root=True, may_say=True, leaves_run=False),

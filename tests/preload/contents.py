@@ -240,7 +240,8 @@ def check_cap(bench, cwd, options, cap, stacks=1000000, threads=1):
     grown = told["peak_bytes"] - plain["peak_bytes"]
     expect(grown <= cap + BESIDE_OWN_BYTES,
            f"the process is {grown} bytes larger than without, the cap is {cap}")
-    together = [site for site in summary["sites"] if TOGETHER in (site["function"] or "")]
+    together = [site for site in summary["sites"]
+                if site["resource"] == "heap" and TOGETHER in (site["function"] or "")]
     expect(len(together) == 1 and not together[0]["stack"] and together[0]["live_count"] > 0,
            f"{len(together)} sites stand for the callsites past the tables' capacity")
     expect(health["sites_overflowed"] > 0 and any(TOGETHER in note for note in health["notes"]),
@@ -250,14 +251,14 @@ def check_cap(bench, cwd, options, cap, stacks=1000000, threads=1):
 
 def cap_holds_exact(bench, cwd):
     """And every total is right still."""
-    told, summary = check_cap(bench, cwd, "mode=exact,memory=8M", 4 * (8 << 20))
+    told, summary = check_cap(bench, cwd, "mode=exact,track=heap,memory=8M", 4 * (8 << 20))
     live = summary["memory"]["live_heap_bytes"]
     expect(live == told["bytes"], f"{told['bytes']} bytes are live, the summary says {live}")
     expect(summary["health"]["lost_acquires"] == 0, "acquires were lost")
 
 
 def cap_holds_exact_threads(bench, cwd):
-    told, summary = check_cap(bench, cwd, "mode=exact,memory=4M", 4 * (4 << 20), 50000, 8)
+    told, summary = check_cap(bench, cwd, "mode=exact,track=heap,memory=4M", 4 * (4 << 20), 50000, 8)
     others = summary["memory"]["live_heap_bytes"] - told["bytes"]
     # The C library has a block for each thread.
     expect(0 <= others <= 8 * 1024, f"the summary says {others} bytes more than are live")

@@ -22,6 +22,7 @@ import traceback
 
 import cases
 import contents
+import descriptors
 import harness
 import loops
 
@@ -215,7 +216,8 @@ def all_jobs(bench, arguments):
             jobs.append((f"{case.name()}: {set_name}",
                          lambda c=case, s=set_name: judge_harm(bench, c, s, arguments.keep)))
     if not arguments.set:
-        for name, check in {**contents.CONTENTS, **loops.CONTENTS}.items():
+        for name, check in {**contents.CONTENTS, **descriptors.CONTENTS,
+                            **loops.CONTENTS}.items():
             jobs.append((name, lambda c=check: judge_contents(bench, c, arguments.keep)))
     return [job for job in jobs if re.search(arguments.only, job[0])]
 

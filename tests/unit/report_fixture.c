@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/text.h"
 #include "report/writers.h"
+#include "report_fixture_peers.h"
 
 #define MIB 1048576.0
 
@@ -124,7 +125,9 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .location = "node+0x19f3a20",
      .module = "/usr/local/bin/node",
      .frames = accept_frames,
-     .frame_count = LS_ARRAY_LENGTH(accept_frames)},
+     .frame_count = LS_ARRAY_LENGTH(accept_frames),
+     .peers = accept_peers,
+     .peer_count = LS_ARRAY_LENGTH(accept_peers)},
     {.id = UINT64_C(0xa1),
      .resource = LS_RESOURCE_MAP,
      .verdict = LS_VERDICT_STEADY,

@@ -206,7 +206,7 @@ static void the_message_makes_no_forecast_it_cannot_keep(void **state)
     snapshot.verdict.rising_growth_bytes_per_s = 0;
     snapshot.verdict.rising_sites = 1;
     snapshot.sites += 2;
-    assert_string_equal(message(&snapshot), "leaking: 1 rising site, socket +126/min");
+    assert_string_equal(message(&snapshot), "leaking: +126 sockets/min at 1 rising site");
 }
 
 static void the_message_is_honest_when_learning_clean_or_fragmenting(void **state)
