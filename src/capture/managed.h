@@ -12,6 +12,7 @@
 #ifndef LS_CAPTURE_MANAGED_H
 #define LS_CAPTURE_MANAGED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct ls_managed_frame {
     uintptr_t frame_pointer; /* on this thread's stack, with the words down to the function's */
     uintptr_t function;      /* the word there */
     uintptr_t identity;      /* to be set; 0: no function is known */
+    bool unsure;             /* to be set with that: it may be known the next time */
 };
 
 struct ls_managed {

@@ -17,6 +17,7 @@
 #define MAIN_REACH    ((uintptr_t)1 << 30)
 #define ROOM_FOR_NEXT 32 /* frames, so that not every deeper walk has to move all */
 #define NO_FRAME      LS_WALK_FRAMES
+#define NO_FUNCTION   3 /* differs from all words that tell functions: the frame is named anew */
 
 /* Words of stacks are read behind the sanitizer's back: they are no variables. */
 #define READS_STACKS __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -281,9 +282,11 @@ static LS_COLD void name_fresh(struct ls_walk *walk, const struct ls_managed *ma
 
         if (frame->identity != 0 || frame->function == 0)
             continue;
-        frame->identity = walk->unnamed[count++].identity;
+        frame->identity = walk->unnamed[count].identity;
         if (frame->identity == 0)
             frame->identity = frame->pc;
+        if (walk->unnamed[count++].unsure)
+            frame->function = NO_FUNCTION;
     }
 }
 

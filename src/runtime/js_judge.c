@@ -286,28 +286,57 @@ static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
                                       : 0;
 }
 
+static double time_of(const struct ls_history_point *point)
+{
+    return point->time_s - (double)point->lag_s;
+}
+
+/* The last point of the series up to which it holds at most so much; else the first. */
+static uint32_t point_below(const struct ls_history *history, uint32_t first, double bytes)
+{
+    uint32_t found = first;
+
+    for (uint32_t i = first; i < history->count; i++) {
+        if ((double)history->points[i].live_bytes <= bytes)
+            found = i;
+    }
+    return found;
+}
+
+static double gain_since(const struct ls_history *history, uint32_t first)
+{
+    return (double)history->points[history->count - 1].live_bytes -
+           (double)history->points[first].live_bytes;
+}
+
+static bool heap_gained(const struct ls_site *site, uint32_t first, double since_s)
+{
+    double gain_bytes = gain_since(&site->history, first);
+    double first_s = time_of(&site->history.points[first]);
+
+    return gain_bytes < FLAT_LEAST_BYTES ||
+           ls_js_sites_heap_rise(site, first_s > since_s ? first_s : since_s) >=
+               FLAT_SHARE * gain_bytes;
+}
+
 /* What a site gains is in the heap, or is no gain: optimised code moves bytes from one function to
  * another, and data that is made anew moves from who loaded it to who replaces it. The heap in use
- * after collections stands still then. Told only of what is well above the heap's own ups and
- * downs. */
+ * after collections stands still then. The second half of the gain is looked at by itself too: the
+ * first may fall into the time the program was loading. */
 static bool is_in_the_heap(const struct ls_site *site)
 {
     const struct ls_history *history = &site->history;
     double since_s = ls_js_sites_heap_since(site);
-    double gain_bytes;
     uint32_t first = 0;
+    double half_bytes;
 
     if (history->count < 2 || since_s < 0)
         return true;
-    while (first + 1 < history->count &&
-           history->points[first + 1].time_s - (double)history->points[first + 1].lag_s <= since_s)
+    while (first + 1 < history->count && time_of(&history->points[first + 1]) <= since_s)
         first++;
-    if (since_s < history->points[first].time_s - (double)history->points[first].lag_s)
-        since_s = history->points[first].time_s - (double)history->points[first].lag_s;
-    gain_bytes = (double)history->points[history->count - 1].live_bytes -
-                 (double)history->points[first].live_bytes;
-    return gain_bytes < FLAT_LEAST_BYTES ||
-           ls_js_sites_heap_rise(site, since_s) >= FLAT_SHARE * gain_bytes;
+    half_bytes = (double)history->points[first].live_bytes + gain_since(history, first) / 2;
+    return heap_gained(site, first, since_s) &&
+           heap_gained(site, point_below(history, first, half_bytes), since_s);
 }
 
 void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,

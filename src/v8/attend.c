@@ -115,6 +115,8 @@ static void start_sampler(struct ls_v8_isolate *record, void *isolate, uint64_t 
     set_interval(record, configured_bytes);
     ls_v8_intervals_start(&record->intervals, record->sampling.start_bytes);
     ls_v8_ages_reset(&record->ages);
+    /* What was collected before says nothing of what is sampled from here. */
+    record->major_gc_pending = false;
     record->burst = window_from(record, now);
     record->calm = record->burst;
 }

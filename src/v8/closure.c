@@ -174,6 +174,13 @@ static bool is_sound(const struct ls_v8_layout *layout, const struct ls_v8_closu
            ls_v8_small(at(closure->script_words, ls_v8_script_id(layout))) > 0;
 }
 
+/* Where another has its script it has V8's `undefined`, and no scope of its own. */
+static bool is_scriptless(const struct ls_v8_layout *layout, const struct ls_v8_closure *closure)
+{
+    return closure->shared_type == layout->type_shared &&
+           closure->script_type != layout->type_script;
+}
+
 int ls_v8_closures_follow(const struct ls_v8_layout *layout, struct ls_v8_closure *closures,
                           size_t count, struct ls_guarded_read *reads)
 {
@@ -187,6 +194,7 @@ int ls_v8_closures_follow(const struct ls_v8_layout *layout, struct ls_v8_closur
     if (status == 0)
         status = read_level(layout, closures, count, reads, plan_types_and_names, 3);
     for (size_t i = 0; i < count; i++) {
+        closures[i].scriptless = closures[i].sound && is_scriptless(layout, &closures[i]);
         closures[i].sound = closures[i].sound && is_sound(layout, &closures[i]);
         if (!closures[i].sound)
             continue;

@@ -26,6 +26,7 @@
 struct ls_v8_closure {
     uintptr_t shared; /* given: a tagged word, of which nothing is known */
     bool sound;       /* all of the following could be found */
+    bool scriptless;  /* not sound, because it is one of V8's own functions */
     uint32_t script;  /* its number, above 0, unique in an isolate */
     uint32_t position;
     /* Tagged words that may be strings. The inferred name counts where the own one is empty. */

@@ -208,6 +208,7 @@ static size_t find_shared(struct knowledge *known, size_t count)
         const struct candidate *candidate = &known->candidates[i];
         const struct shared_entry *entry = shared_entry(known, candidate->shared);
 
+        candidate->frame->unsure = candidate->shared == 0;
         if (candidate->shared == 0)
             continue;
         if (entry->shared == candidate->shared)
@@ -276,6 +277,8 @@ static void find_functions(struct knowledge *known, size_t count)
         const struct candidate *candidate = &known->candidates[i];
         uintptr_t identity;
 
+        /* During a collection objects are in two places and none of them proves what it is. */
+        candidate->frame->unsure = !known->closures[i].sound && !known->closures[i].scriptless;
         if (!known->closures[i].sound)
             continue;
         identity = identify(known, &known->closures[i]);
@@ -310,8 +313,10 @@ static void name_frames(void **memory, struct ls_managed_frame *frames, size_t c
 {
     struct knowledge *known;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         frames[i].identity = 0;
+        frames[i].unsure = false;
+    }
     known = knowledge_of(memory);
     if (known == NULL)
         return;

@@ -92,8 +92,9 @@ def package_manager(place, node, _major):
 
 
 def exit_in_the_middle(place, node, _major):
-    same_with_and_without(place, [node, "-e", "setTimeout(() => process.exit(7), 350);"
-                                              "setInterval(() => console.log('tick'), 100)"], 7)
+    same_with_and_without(place, [node, "-e", "let left = 3; setInterval(() => {"
+                                              "console.log('tick');"
+                                              "if (--left === 0) process.exit(7); }, 100)"], 7)
     summaries = states_are_active(place)
     require(len(summaries) == 1 and summaries[0]["final"], "no final summary")
 

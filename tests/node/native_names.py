@@ -55,10 +55,19 @@ def compare(case, functions, summary):
             f"{case['chain']}: the site is called {site['function']} {site['location']}")
 
 
-def compare_all(cases, summary):
+def compare_other(other, functions, summary):
+    name, file, line = functions[other["key"]]
+    found = [(site["live_count"], site["location"]) for site in summary["sites"]
+             if site["resource"] == other["resource"] and site["function"] == name]
+    require(found == [(other["count"], f"{file}:{line}")], f"{other}: {found}")
+
+
+def compare_all(said, summary):
     functions = marked_functions()
-    for case in cases:
+    for case in said["blocks"]:
         compare(case, functions, summary)
+    for other in said["others"]:
+        compare_other(other, functions, summary)
 
 
 def run_until(place, command, compare_summary):
@@ -84,7 +93,8 @@ def run_until(place, command, compare_summary):
 
 def names(place, node, major, tier):
     flags = (TIERS_OF_NODE_18 if major == 18 else TIERS)[tier]
-    return f"{len(run_until(place, [node, *flags, PROGRAM], compare_all))} stacks"
+    said = run_until(place, [node, *flags, PROGRAM], compare_all)
+    return f"{len(said['blocks'])} blocks, {', '.join(one['resource'] for one in said['others'])}"
 
 
 def compare_inlined(said, summary):

@@ -52,7 +52,8 @@ static void put(size_t index, uintptr_t function)
 
     pointer[-1] = v8_object(&image, 600, 2);
     pointer[-2] = function;
-    frames[index] = (struct ls_managed_frame){(uintptr_t)pointer, function, 0};
+    frames[index] =
+        (struct ls_managed_frame){.frame_pointer = (uintptr_t)pointer, .function = function};
 }
 
 static const struct ls_js_function *name_one(uintptr_t function)
@@ -165,6 +166,29 @@ static void among_many_frames_each_gets_its_own(void **state)
     }
 }
 
+/* During a collection the map's place may hold where the object went. */
+static void what_may_be_known_later_is_told_from_what_never_will(void **state)
+{
+    struct v8_function function = {.script = script_of("/app/a.js", "x")};
+    uintptr_t closure = v8_closure(&image, &function);
+    uintptr_t shared = v8_words(closure)[4];
+    uintptr_t map = v8_words(shared)[0];
+
+    (void)state;
+    v8_words(shared)[0] = map - 1;
+    assert_null(name_one(closure));
+    assert_true(frames[0].unsure);
+    v8_words(shared)[0] = map;
+    assert_non_null(name_one(closure));
+    assert_false(frames[0].unsure);
+    ls_v8_frames_moved(true);
+    v8_words(shared)[4] = v8_object(&image, 131, 4); /* V8's undefined */
+    assert_null(name_one(closure));
+    assert_false(frames[0].unsure);
+    assert_null(name_one(v8_small(2)));
+    assert_false(frames[0].unsure);
+}
+
 static void a_frame_without_bytecode_runs_optimised_code(void **state)
 {
     struct v8_function function = {.script = script_of("/app/a.js", "x")};
@@ -261,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup(frames_without_a_function_have_no_name, set_up),
         cmocka_unit_test_setup(a_builtin_frame_is_told_by_its_kind, set_up),
         cmocka_unit_test_setup(among_many_frames_each_gets_its_own, set_up),
+        cmocka_unit_test_setup(what_may_be_known_later_is_told_from_what_never_will, set_up),
         cmocka_unit_test_setup(a_frame_without_bytecode_runs_optimised_code, set_up),
         cmocka_unit_test_setup(shared_data_is_looked_at_anew_after_a_major_collection, set_up),
         cmocka_unit_test_setup(no_word_of_the_heap_can_do_harm, set_up),

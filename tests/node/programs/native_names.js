@@ -114,7 +114,14 @@ async function resumed(n) /*@async resumed*/ { await null; hold(Buffer.alloc(n))
 expect(['async'], resumed);
 
 for (const one of cases) one.run();
+
+// Other resources that a call from JavaScript takes at once, by kind: how many, and where.
+const fs = require('fs');
+function readLater(path) /*@file readLater*/ { hold(fs.openSync(path)); }
+for (let i = 0; i < 5; i++) readLater(process.execPath);
+const others = [{ resource: 'file', count: 5, key: 'file' }];
 setTimeout(() => { // what waits for a promise has gone on by then
-  console.log(JSON.stringify(cases.map(({ chain, bytes, key }) => ({ chain, bytes, key }))));
+  const blocks = cases.map(({ chain, bytes, key }) => ({ chain, bytes, key }));
+  console.log(JSON.stringify({ blocks, others }));
 }, 10);
 setInterval(() => {}, 1000);
