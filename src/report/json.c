@@ -120,6 +120,8 @@ static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot 
         ls_emitter_json_known_number(emitter, "total_heap_bytes", isolate->total_heap_bytes, WHOLE);
         ls_emitter_json_known_number(emitter, "heap_limit_bytes", isolate->heap_limit_bytes, WHOLE);
         ls_emitter_json_known_number(emitter, "external_bytes", isolate->external_bytes, WHOLE);
+        ls_emitter_json_known_number(emitter, "array_buffer_bytes", isolate->array_buffer_bytes,
+                                     WHOLE);
         ls_emitter_json_known_number(emitter, "major_gcs", isolate->major_gcs, WHOLE);
         ls_emitter_json_known_number(emitter, "since_major_gc_s", isolate->since_major_gc_s,
                                      SECONDS);

@@ -187,9 +187,10 @@ static void isolate_family(struct ls_emitter *emitter, const struct ls_snapshot 
     family(emitter, name, type, help);
     for (size_t i = 0; i < snapshot->isolate_count; i++) {
         const struct ls_snapshot_isolate *isolate = &snapshot->isolates[i];
-        const double values[] = {isolate->used_heap_bytes,  isolate->total_heap_bytes,
-                                 isolate->external_bytes,   isolate->used_heap_after_gc_bytes,
-                                 isolate->heap_limit_bytes, isolate->major_gcs};
+        const double values[] = {isolate->used_heap_bytes,   isolate->total_heap_bytes,
+                                 isolate->external_bytes,    isolate->used_heap_after_gc_bytes,
+                                 isolate->heap_limit_bytes,  isolate->major_gcs,
+                                 isolate->array_buffer_bytes};
 
         if (values[field] < 0)
             continue;
@@ -219,6 +220,8 @@ static void write_isolates(struct ls_emitter *emitter, const struct ls_snapshot 
                    "What V8 lets this JavaScript heap grow to.", 4);
     isolate_family(emitter, snapshot, "leakshim_js_major_gcs_total", "counter",
                    "Major collections of this JavaScript heap since it was first seen.", 5);
+    isolate_family(emitter, snapshot, "leakshim_js_array_buffer_bytes", "gauge",
+                   "Memory of ArrayBuffers and Buffers.", 6);
 }
 
 enum site_field { LIVE_BYTES, LIVE_RESOURCES, GROWTH_BYTES, GROWTH_RESOURCES, RISING };

@@ -143,6 +143,7 @@ struct ls_snapshot_isolate {
     double total_heap_bytes;
     double heap_limit_bytes;
     double external_bytes;
+    double array_buffer_bytes; /* of the external ones */
     double major_gcs;
     double since_major_gc_s;
     double js_sample_bytes;

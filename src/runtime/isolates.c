@@ -31,6 +31,7 @@ static void fill_in(struct ls_snapshot_isolate *view, const struct ls_js_reading
         view->total_heap_bytes = (double)last->total_heap_bytes;
         view->heap_limit_bytes = (double)last->heap_limit_bytes;
         view->external_bytes = (double)last->external_bytes;
+        view->array_buffer_bytes = (double)last->array_buffer_bytes;
     }
     if (settled != NULL && settled->used_heap_bytes > 0)
         view->used_heap_after_gc_bytes = (double)settled->used_heap_bytes;
@@ -50,6 +51,7 @@ static struct ls_snapshot_isolate describe(const struct ls_v8_isolate_view *isol
         .total_heap_bytes = -1,
         .heap_limit_bytes = -1,
         .external_bytes = -1,
+        .array_buffer_bytes = -1,
         .major_gcs = -1,
         .since_major_gc_s = -1,
         .js_sample_bytes = isolate->aside ? -1 : (double)ls_runtime.options.js_sample_bytes,

@@ -182,6 +182,8 @@ static void read_statistics(const struct reading_context *context, struct ls_js_
     size_t words[STATISTICS_WORDS] = {0};
     size_t used, total, limit;
 
+    reading->array_buffer_bytes =
+        ls_v8_array_buffers_bytes(&context->symbols->array_buffers, context->isolate);
     context->symbols->heap_statistics_init(words);
     context->symbols->isolate_heap_statistics(context->isolate, words);
     used = words[STATISTICS_USED];

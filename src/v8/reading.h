@@ -54,6 +54,7 @@ struct ls_js_reading {
     size_t total_heap_bytes;
     size_t heap_limit_bytes;
     size_t external_bytes;
+    int64_t array_buffer_bytes; /* of the external ones; -1: not known */
     size_t malloced_bytes;
     double sample_bytes; /* mean between V8's samples at this moment */
     size_t site_count;

@@ -146,6 +146,7 @@ static enum ls_v8_lookup resolve(struct ls_v8_symbols *symbols, void *scope, con
     }
 
     symbols->scope = scope;
+    ls_v8_array_buffers_find(&symbols->array_buffers, scope);
 
     struct image_search search = {(uintptr_t)symbols->sampling_profile, symbols};
 

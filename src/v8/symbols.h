@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "v8/array_buffers.h"
+
 typedef void ls_v8_interrupt_callback(void *isolate, void *data);
 typedef void ls_v8_gc_callback(void *isolate, int type, int flags, void *data);
 
@@ -57,6 +59,7 @@ struct ls_v8_symbols {
                             int flags, size_t *characters);
 
     void *scope; /* where dlsym finds all of these */
+    struct ls_v8_array_buffers array_buffers;
 
     /* Where V8's code lies, and the whole image around it: what its vtables must point into. */
     uintptr_t code_start, code_end;

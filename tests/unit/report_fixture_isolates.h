@@ -15,6 +15,7 @@ static const struct ls_snapshot_isolate leaking_isolates[] = {
      .total_heap_bytes = 61 * FIXTURE_MIB,
      .heap_limit_bytes = 400 * FIXTURE_MIB,
      .external_bytes = 7.25 * FIXTURE_MIB,
+     .array_buffer_bytes = 6.5 * FIXTURE_MIB,
      .major_gcs = 12,
      .since_major_gc_s = 3.4,
      .js_sample_bytes = 524288},
@@ -28,7 +29,7 @@ static const struct ls_snapshot_isolate leaking_isolates[] = {
      .external_bytes = 0,
      .since_major_gc_s = -1,
      .js_sample_bytes = 524288},
-    {9, "worker 2", 4252, true, -1, -1, -1, -1, -1, -1, -1, -1},
+    {9, "worker 2", 4252, true, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 };
 
 static const struct ls_snapshot_isolate hostile_isolates[] = {
@@ -41,6 +42,7 @@ static const struct ls_snapshot_isolate hostile_isolates[] = {
      .total_heap_bytes = 1e300,
      .heap_limit_bytes = __builtin_nan(""),
      .external_bytes = -1,
+     .array_buffer_bytes = -1,
      .major_gcs = __builtin_inf(),
      .since_major_gc_s = __builtin_inf(),
      .js_sample_bytes = __builtin_nan("")},

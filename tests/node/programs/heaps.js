@@ -30,6 +30,7 @@ async function settle() {
         total_heap_bytes: heap.total_heap_size,
         heap_limit_bytes: heap.heap_size_limit,
         external_bytes: heap.external_memory,
+        array_buffer_bytes: process.memoryUsage().arrayBuffers,
         major_gcs: COLLECTIONS,
     };
 }
