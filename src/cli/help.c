@@ -6,6 +6,8 @@
 
 const struct ls_command *const ls_commands[] = {
     &ls_command_check,
+    &ls_command_report,
+    &ls_command_diff,
     NULL,
 };
 
