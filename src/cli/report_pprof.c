@@ -26,7 +26,7 @@ struct list {
 };
 
 struct builder {
-    Pprof__Profile profile;
+    Pprof__Profile *profile; /* on the heap, as what frees it wants it */
     json_t *numbers;
     struct list strings;
     struct list mappings;
@@ -131,6 +131,8 @@ static uint64_t mapping_of(struct builder *builder, const struct ls_snapshot_fra
         mapping->has_functions = true;
         remember(builder, key, number);
     }
+    if (builder->mappings.count < number)
+        return 0;
     mapping = builder->mappings.items[number - 1];
     mapping->has_functions = mapping->has_functions && *frame->function != '\0';
     if (limit > mapping->memory_limit)
@@ -232,7 +234,7 @@ static Pprof__ValueType *value_type(struct builder *builder, const char *type, c
 
 static void add_header(struct builder *builder, const struct ls_runs *runs)
 {
-    Pprof__Profile *profile = &builder->profile;
+    Pprof__Profile *profile = builder->profile;
     const struct ls_snapshot *snapshot = &runs->items[0].summary.snapshot;
 
     profile->sample_type = make(VALUE_KINDS, sizeof(*profile->sample_type));
@@ -253,7 +255,7 @@ static void add_header(struct builder *builder, const struct ls_runs *runs)
 /* The lists of the builder become those of the message, which frees them with all that is in it. */
 static void close_lists(struct builder *builder)
 {
-    Pprof__Profile *profile = &builder->profile;
+    Pprof__Profile *profile = builder->profile;
 
     profile->string_table = (char **)builder->strings.items;
     profile->n_string_table = builder->strings.count;
@@ -301,11 +303,13 @@ static int write_profile(const Pprof__Profile *profile, FILE *file)
 
 int ls_report_pprof(const struct ls_runs *runs, FILE *file)
 {
-    struct builder builder = {.numbers = json_object()};
-    Pprof__Profile *whole_profile;
+    struct builder builder = {
+        .profile = make(1, sizeof(*builder.profile)),
+        .numbers = check_memory(json_object()),
+    };
     int error;
 
-    pprof__profile__init(&builder.profile);
+    pprof__profile__init(builder.profile);
     string_of(&builder, "");
     add_header(&builder, runs);
     for (size_t i = 0; i < runs->count; i++) {
@@ -315,10 +319,8 @@ int ls_report_pprof(const struct ls_runs *runs, FILE *file)
             add_site(&builder, snapshot, &snapshot->sites[j]);
     }
     close_lists(&builder);
-    error = write_profile(&builder.profile, file);
+    error = write_profile(builder.profile, file);
     json_decref(builder.numbers);
-    whole_profile = make(1, sizeof(*whole_profile));
-    *whole_profile = builder.profile;
-    pprof__profile__free_unpacked(whole_profile, NULL);
+    pprof__profile__free_unpacked(builder.profile, NULL);
     return error;
 }

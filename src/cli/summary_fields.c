@@ -16,6 +16,7 @@ void ls_fields_fail(struct ls_fields *fields, const char *format, ...)
         return;
     fields->error = -EINVAL;
     va_start(arguments, format);
+    /* clang-tidy 14 loses va_start when it is given several files. NOLINTNEXTLINE */
     vsnprintf(fields->reason, fields->reason_size, format, arguments);
     va_end(arguments);
 }
