@@ -86,6 +86,7 @@ group "report and diff" python3 tests/cli/test_report.py build/dev
 group "manual and completions" python3 tests/cli/test_manual.py build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
 group "quickstart" sh examples/quickstart.sh
+group "leak test in CI" sh examples/ci/demo.sh
 group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24,25 \
