@@ -5,6 +5,14 @@ install(TARGETS leakshim leakshim_program EXPORT leakshim-targets
 install(FILES ${PROJECT_SOURCE_DIR}/include/leakshim/leakshim.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/leakshim)
 
+install(FILES ${PROJECT_SOURCE_DIR}/man/leakshim.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${PROJECT_SOURCE_DIR}/man/leakshim.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+install(FILES ${PROJECT_SOURCE_DIR}/man/libleakshim.so.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+install(FILES ${PROJECT_SOURCE_DIR}/completions/leakshim.bash
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME leakshim)
+install(FILES ${PROJECT_SOURCE_DIR}/completions/_leakshim
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+
 install(EXPORT leakshim-targets NAMESPACE leakshim:: FILE leakshim-targets.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/leakshim)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/leakshim-config.cmake.in

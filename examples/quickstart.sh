@@ -43,6 +43,11 @@ missing_packages() {
     command -v ninja >/dev/null 2>&1 || printf ' ninja-build'
     [ -e /usr/include/libunwind.h ] || ls /usr/include/*/libunwind.h >/dev/null 2>&1 ||
         printf ' libunwind-dev'
+    command -v pkg-config >/dev/null 2>&1 || printf ' pkg-config'
+    pkg-config --exists jansson 2>/dev/null || printf ' libjansson-dev'
+    pkg-config --exists libprotobuf-c 2>/dev/null || printf ' libprotobuf-c-dev'
+    pkg-config --exists zlib 2>/dev/null || printf ' zlib1g-dev'
+    command -v protoc-c >/dev/null 2>&1 || printf ' protobuf-c-compiler'
     ls /usr/lib/*/libjemalloc_pic.a >/dev/null 2>&1 || printf ' libjemalloc-dev'
     command -v objcopy >/dev/null 2>&1 || printf ' binutils'
     command -v node >/dev/null 2>&1 || printf ' nodejs'

@@ -45,5 +45,10 @@ check "and runs" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/cmake/consumer"
 check "the installed program finds the installed library" \
     sh -c "LEAKSHIM_OPTIONS=dir=$work/runs '$work/tree/bin/leakshim' run -- /bin/true"
 
+for file in share/man/man1/leakshim.1 share/man/man3/leakshim.3 share/man/man7/libleakshim.so.7 \
+    share/bash-completion/completions/leakshim share/zsh/site-functions/_leakshim; do
+    check "$file is installed" test -s "$work/tree/$file"
+done
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,0 +1,142 @@
+/*
+ * leakshim report: what the summaries say, for people and for the tools that draw profiles. It
+ * shows and does not judge: what leaks is in the text, not in the exit code.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/report_formats.h"
+#include "cli/terminal.h"
+
+enum {
+    OPTION_FORMAT = 256,
+    OPTION_VALUE,
+    OPTION_OUTPUT,
+    OPTION_COLOR,
+};
+
+enum format { FORMAT_TEXT, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
+
+static const char *const format_names[FORMAT_COUNT] = {"text", "folded", "pprof"};
+static const char *const value_names[] = {"live", "growth", "count"};
+
+static const struct ls_command_option options[] = {
+    {"format", "FORMAT", OPTION_FORMAT,
+     "text; folded, for flamegraph.pl and speedscope; pprof, for go tool pprof"},
+    {"value", "VALUE", OPTION_VALUE,
+     "what folded stacks weigh: live (bytes), growth (bytes a minute) or count"},
+    {"output", "FILE", OPTION_OUTPUT, "write there instead of to stdout"},
+    {"color", "WHEN", OPTION_COLOR, "auto, always or never"},
+    LS_OPTION_HELP_ENTRY,
+    LS_OPTIONS_END,
+};
+
+struct request {
+    size_t format;
+    size_t value;
+    const char *output;
+    enum ls_color_choice color;
+};
+
+static bool read_word(const char *const *words, size_t count, size_t *chosen)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(optarg, words[i]) == 0) {
+            *chosen = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -1, or the exit code to end with. */
+static int read_arguments(int count, char **arguments, struct request *request)
+{
+    const struct ls_command *command = &ls_command_report;
+    int code;
+
+    optind = 0;
+    while ((code = ls_command_next_option(command, count, arguments)) != -1) {
+        if (code == '?')
+            return LS_EXIT_USAGE;
+        if (code == LS_OPTION_HELP)
+            return ls_command_print_help(command);
+        if (code == OPTION_FORMAT && !read_word(format_names, FORMAT_COUNT, &request->format))
+            return ls_command_bad_value(command, "format", "text, folded or pprof");
+        if (code == OPTION_VALUE && !read_word(value_names, 3, &request->value))
+            return ls_command_bad_value(command, "value", "live, growth or count");
+        if (code == OPTION_COLOR && !ls_terminal_read_color(optarg, &request->color))
+            return ls_command_bad_value(command, "color", "auto, always or never");
+        if (code == OPTION_OUTPUT)
+            request->output = optarg;
+    }
+    if (optind < count)
+        return -1;
+    ls_terminal_complain("report: no run is given; 'leakshim report --help' says how");
+    return LS_EXIT_USAGE;
+}
+
+static int write_report(const struct request *request, const struct ls_runs *runs, FILE *file)
+{
+    bool has_color = ls_terminal_has_color(file, request->color);
+
+    if (request->format == FORMAT_FOLDED)
+        return ls_report_folded(runs, (enum ls_report_value)request->value, file);
+    if (request->format == FORMAT_PPROF)
+        return ls_report_pprof(runs, file);
+    if (runs->count == 1)
+        return ls_report_text(&runs->items[0], has_color, file);
+    return ls_report_story(runs, (double)time(NULL), has_color, file);
+}
+
+static int print_report(const struct request *request, const struct ls_runs *runs)
+{
+    FILE *file = request->output != NULL ? fopen(request->output, "we") : stdout;
+    int error;
+
+    if (file == NULL) {
+        ls_terminal_complain("%s cannot be written: %s", request->output, strerror(errno));
+        return LS_EXIT_USAGE;
+    }
+    if (request->format == FORMAT_PPROF && isatty(fileno(file))) {
+        ls_terminal_complain("report: a pprof profile is no text; name a file with --output");
+        return LS_EXIT_USAGE;
+    }
+    error = write_report(request, runs, file);
+    if (file != stdout && (ferror(file) != 0) + (fclose(file) != 0) > 0)
+        error = -EIO;
+    if (error != 0)
+        ls_terminal_complain("report: cannot be written: %s", strerror(-error));
+    return ls_terminal_finish(error == 0 ? LS_EXIT_CLEAN : LS_EXIT_USAGE);
+}
+
+static int run_report(int count, char **arguments)
+{
+    struct request request = {0};
+    struct ls_runs runs;
+    int code = read_arguments(count, arguments, &request);
+
+    if (code >= 0)
+        return code;
+    /* What can be read is shown; that something could not is in the exit code. */
+    code = ls_runs_read(arguments + optind, (size_t)(count - optind), &runs) ? LS_EXIT_CLEAN
+                                                                             : LS_EXIT_USAGE;
+    if (runs.count > 0 && print_report(&request, &runs) != LS_EXIT_CLEAN)
+        code = LS_EXIT_USAGE;
+    ls_runs_free(&runs);
+    return code;
+}
+
+const struct ls_command ls_command_report = {
+    .name = "report",
+    .synopsis = "[OPTION]... DIR...",
+    .meaning = "Shows a run, or many as one story: restarts, uptimes, endings, what rises.",
+    .notes = "A report shows and does not judge: it ends with 0 whatever leaks.\n",
+    .options = options,
+    .run = run_report,
+};
