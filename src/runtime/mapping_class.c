@@ -50,6 +50,21 @@ void ls_mapping_class_start(void)
     }
 }
 
+/* A WebAssembly memory is the program's: V8 only makes it, at the word of JavaScript. */
+static bool is_wasm_memory(const struct ls_stack *stack)
+{
+    uint32_t end = ls_ledger_first_jit_frame(stack);
+
+    for (uint32_t i = 0; i < end && end < stack->depth; i++) {
+        const struct ls_module *module =
+            ls_modules_find(&ls_ledger.modules, stack->pcs[i], stack->first_seen_ns);
+
+        if (ls_names_is_wasm_memory(module, stack->pcs[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Return addresses lie behind the call: the last of a function may be its end. */
 static bool is_v8(uintptr_t pc)
 {
@@ -76,7 +91,7 @@ enum ls_mapping_class ls_mapping_class_of(const struct ls_stack *stack)
         return LS_MAPPING_ALLOCATOR;
     for (uint32_t i = frame; i < stack->depth && i < frame + FRAMES_TO_V8; i++) {
         if (is_v8(stack->pcs[i]))
-            return LS_MAPPING_V8;
+            return is_wasm_memory(stack) ? LS_MAPPING_PROGRAM : LS_MAPPING_V8;
     }
     return LS_MAPPING_PROGRAM;
 }

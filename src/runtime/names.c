@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/hash.h"
 #include "ledger/ledger.h"
 #include "report/symbols.h"
@@ -235,6 +236,34 @@ static bool starts_with(const char *string, const char *prefix)
     return strncmp(string, prefix, strlen(prefix)) == 0;
 }
 
+/* Whether the function's name is known and starts with one of these. */
+static bool is_one_of(const struct ls_module *module, uintptr_t pc, const char *const *prefixes,
+                      size_t count)
+{
+    struct address address;
+    const char *name;
+
+    if (module == NULL)
+        return false;
+    address = address_of_pc(module, pc);
+    name = name_of(&address);
+    for (size_t i = 0; i < count; i++) {
+        if (starts_with(name, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc)
+{
+    static const char *const prefixes[] = {
+        "v8::internal::WasmMemoryObject::",
+        "v8::internal::BackingStore::AllocateWasmMemory",
+    };
+
+    return is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes));
+}
+
 bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
 {
     /* V8's embedded builtins, and the C++ functions through which interpreted code calls out. */
@@ -247,18 +276,8 @@ bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
         "v8::internal::(anonymous namespace)::HandleApiCallHelper",
         "v8::internal::Runtime_",
     };
-    struct address address;
-    const char *name;
 
-    if (module == NULL)
-        return false;
-    address = address_of_pc(module, pc);
-    name = name_of(&address);
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (starts_with(name, prefixes[i]))
-            return true;
-    }
-    return false;
+    return is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes));
 }
 
 /* Wrappers whose callers are the ones to blame. Exact names, and prefixes marked by a star. */

@@ -191,6 +191,8 @@ size_t ls_names_choose(const struct ls_snapshot_site *site);
 void ls_names_learn(uint32_t stacks_known);
 /* Whether the function is V8's own way of calling native code. Looks up what is known, no more. */
 bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
+/* Whether the function is V8's, and makes or grows a WebAssembly memory. */
+bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */
 void ls_names_after_fork(void);
 

@@ -119,7 +119,14 @@ for (const one of cases) one.run();
 const fs = require('fs');
 function readLater(path) /*@file readLater*/ { hold(fs.openSync(path)); }
 for (let i = 0; i < 5; i++) readLater(process.execPath);
-const others = [{ resource: 'file', count: 5, key: 'file' }];
+function makeMemory() /*@map makeMemory*/ { hold(new WebAssembly.Memory({ initial: 3 })); }
+for (let i = 0; i < 4; i++) makeMemory();
+const { Worker } = require('worker_threads');
+function startWorker() /*@thread startWorker*/ { hold(new Worker('setInterval(() => {}, 1000)', { eval: true })); }
+for (let i = 0; i < 2; i++) startWorker();
+const others = [{ resource: 'file', count: 5, key: 'file' },
+                { resource: 'map', count: 4, key: 'map' },
+                { resource: 'thread', count: 2, key: 'thread' }];
 setTimeout(() => { // what waits for a promise has gone on by then
   const blocks = cases.map(({ chain, bytes, key }) => ({ chain, bytes, key }));
   console.log(JSON.stringify({ blocks, others }));
