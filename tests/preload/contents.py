@@ -364,6 +364,34 @@ def linked_writes_a_run(bench, cwd):
     expect(len(harness.run_directories(cwd)) == 1, "no run was written")
 
 
+def api_measures(bench, cwd):
+    bench.need_linked()
+    outcome = harness.run([bench.victim("api")], cwd,
+                          bench.environment(cwd, "mode=exact", preload=""), 20)
+    expected = (b"loop 0 bytes 0 blocks\n"
+                b"kept 10000 bytes 10 blocks 3 files 2 sockets 40 listeners 4000 bytes\n"
+                b"left 0 bytes 0 files 0 sockets 0 listeners\ndone\n")
+    expect(outcome.code == 0 and outcome.stdout == expected,
+           harness.shorten(outcome.stdout + outcome.stderr))
+    (directory,) = harness.run_directories(cwd)
+    summary = json.loads((directory / "summary.json").read_text())
+    sites = [site for site in summary["sites"] if site["resource"] == "custom"]
+    expect([(site["function"], site["live_count"], site["live_bytes"], site["acquired_count"])
+            for site in sites] == [("add_listener", 4, 400, 4), ("add_listener", 0, 0, 40)],
+           f"custom sites: {sites}")
+
+
+def api_is_harmless_when_off(bench, cwd):
+    bench.need_linked()
+    outcome = harness.run([bench.victim("api")], cwd,
+                          bench.environment(cwd, "mode=off", preload=""), 20)
+    expected = (b"loop 0 bytes 0 blocks\n"
+                b"kept 0 bytes 0 blocks 0 files 0 sockets 0 listeners 0 bytes\n"
+                b"left 0 bytes 0 files 0 sockets 0 listeners\ndone\n")
+    expect(outcome.code == 0 and outcome.stdout == expected,
+           harness.shorten(outcome.stdout + outcome.stderr))
+
+
 def privileged_runs_leave_nothing(bench, cwd, privilege):
     """AT_SECURE: linked, because the loader itself drops a preload there."""
     bench.need_linked()
@@ -441,6 +469,8 @@ CONTENTS = {
     "a relative dir stays where the host started": moved_host_keeps_its_directory,
     "a symbolic link in the place of dir is refused": another_owner_is_refused,
     "a linked program writes a run": linked_writes_a_run,
+    "the C interface counts a program's own resources and measures growth": api_measures,
+    "the C interface is a harmless no-op when the library is off": api_is_harmless_when_off,
     "a set-user-id program is left alone": set_user_id,
     "a program with file capabilities is left alone": file_capability,
 }
