@@ -30,7 +30,13 @@ function upload() {
         response.resume();
         response.on('end', () => (response.statusCode === 200 ? answered++ : failed++));
     });
-    request.on('error', () => failed++);
+    // A server closes a connection that was idle for long, perhaps just as it is used again.
+    request.on('error', (error) => {
+        if (request.reusedSocket && error.code === 'ECONNRESET')
+            upload();
+        else
+            failed++;
+    });
     request.end(body);
 }
 

@@ -32,7 +32,13 @@ function ask(key) {
         response.resume();
         response.on('end', () => (response.statusCode === 200 ? answered++ : failed++));
     });
-    request.on('error', () => failed++);
+    // A server closes a connection that was idle for long, perhaps just as it is used again.
+    request.on('error', (error) => {
+        if (request.reusedSocket && error.code === 'ECONNRESET')
+            ask(key);
+        else
+            failed++;
+    });
 }
 
 const timer = setInterval(() => {

@@ -54,7 +54,10 @@ struct evidence {
     double measured_bytes;  /* live then */
     double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
                                even; 0: none */
-    double inclusive_bytes; /* at the last measured reading */
+    /* At a measured reading an interval ago or more, and whether it had grown by then. */
+    double inclusive_bytes;
+    uint64_t inclusive_ns;
+    bool stands_still;
     double kept_bytes_per_s;
     double error_bytes_per_s;
     double bytes_per_object;
@@ -182,6 +185,19 @@ static void inherit(struct evidence *evidence, const struct evidence *inner, uin
     evidence->holds = judged_already ? inner->held_before : inner->holds;
 }
 
+/* Some heaps are collected many times a second: what grows need not have grown by a sample from one
+ * reading to the next. */
+static void watch_inclusive(struct evidence *evidence, const struct ls_js_site *source,
+                            uint64_t now_ns)
+{
+    if (evidence->inclusive_ns != 0 &&
+        now_ns - evidence->inclusive_ns < ls_runtime.options.interval_ns)
+        return;
+    evidence->stands_still = source->inclusive_bytes <= evidence->inclusive_bytes;
+    evidence->inclusive_bytes = source->inclusive_bytes;
+    evidence->inclusive_ns = now_ns;
+}
+
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source)
 {
@@ -189,7 +205,6 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     const struct evidence *inner = evidence_of_inner(source);
     struct ls_js_site judged = *source;
     struct ls_v8_retention retention;
-    bool grew;
 
     if (evidence == NULL)
         return;
@@ -204,8 +219,7 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
         return;
     /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
      * function grows only with a leak. */
-    grew = source->inclusive_bytes > evidence->inclusive_bytes;
-    evidence->inclusive_bytes = source->inclusive_bytes;
+    watch_inclusive(evidence, source, reading->taken_ns);
     evidence->measured_ns = reading->taken_ns;
     evidence->measured_bytes = source->live_bytes;
     evidence->heir_bytes = heir_bytes(evidence);
@@ -216,7 +230,7 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
         source->live_count > 0 ? source->live_bytes / source->live_count : 0;
-    if (!looks_even(&retention) || !grew) {
+    if (!looks_even(&retention) || evidence->stands_still) {
         evidence->sighted_after_s = 0;
         evidence->holds = false;
         return;

@@ -123,15 +123,6 @@ static struct ls_ledger_limits ledger_limits(void)
 }
 
 /* Kinds that were asked for by name and that nothing of this version sees. */
-static void note_untracked_kinds(void)
-{
-    const uint32_t everything = (1u << LS_RESOURCE_COUNT) - 1;
-    const uint32_t unseen = 1u << LS_RESOURCE_CUSTOM;
-
-    if (ls_runtime.options.track != everything && (ls_runtime.options.track & unseen) != 0)
-        ls_warn("option track: all but custom is tracked by this version; that changes nothing");
-}
-
 /* The kernel allows a process 65,530 by default; joined ones count once there. */
 static size_t ranges_max(void)
 {
@@ -173,7 +164,6 @@ static void start_optional_parts(void)
 {
     bool malloc_is_ours;
 
-    note_untracked_kinds();
     if (ls_options_tracks(&ls_runtime.options, LS_RESOURCE_MAP) &&
         ls_mappings_start(ranges_max()) != 0)
         ls_note("no memory is left to follow mappings; they are not tracked");
