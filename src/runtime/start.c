@@ -122,7 +122,6 @@ static struct ls_ledger_limits ledger_limits(void)
     };
 }
 
-/* Kinds that were asked for by name and that nothing of this version sees. */
 /* The kernel allows a process 65,530 by default; joined ones count once there. */
 static size_t ranges_max(void)
 {
