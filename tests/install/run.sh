@@ -38,6 +38,19 @@ flags=$(sed -n 's/^Cflags: //p; s/^Libs: //p' "$library/pkgconfig/leakshim.pc" |
 check "a C program links with the flags of leakshim.pc" \
     cc -o "$work/consumer" "$here/consumer.c" $flags "-Wl,-rpath,$library"
 check "and runs" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/consumer"
+# shellcheck disable=SC2086
+check "a C++ program too" c++ -std=c++17 -o "$work/listeners" "$here/consumer.cpp" $flags \
+    "-Wl,-rpath,$library"
+check "and counts resources of its own" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/listeners"
+example=$here/../../examples/c-service
+# shellcheck disable=SC2086
+check "the example's growth test builds" cc -O2 -o "$work/growth_test" "$example/growth_test.c" \
+    "$example/session.c" $flags "-Wl,-rpath,$library"
+check "it passes the repaired sessions" \
+    env LEAKSHIM_OPTIONS="mode=exact,dir=$work/runs" "$work/growth_test" --fixed
+check "and fails the leaking ones, by what each leaves" sh -c "
+    LEAKSHIM_OPTIONS=mode=exact,dir=$work/runs '$work/growth_test' >'$work/said'; [ \$? -eq 1 ] &&
+    grep -qx '200 sessions leave [0-9]* bytes in 180 blocks, 0 sockets, 180 sessions' '$work/said'"
 check "a CMake project finds leakshim::leakshim" \
     cmake -S "$here/cmake" -B "$work/cmake" "-DCMAKE_PREFIX_PATH=$work/tree"
 check "and builds" cmake --build "$work/cmake"
