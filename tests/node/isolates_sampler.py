@@ -204,7 +204,7 @@ CHECKS = [
     ("a loop that never comes back is read", lambda p, n: blocked(p, n, "later")),
     ("a worker that spins is read", lambda p, n: blocked(p, n, "worker")),
     ("a thread that cannot be read is told of", unreadable),
-    ("spinning workers end while they are read", lambda p, n: storm(p, n, 60)),
+    ("spinning workers end while they are read", lambda p, n: storm(p, n, 120)),
     ("--heap-prof keeps its interval", option),
     ("a start-up snapshot is built", snapshot),
     ("a sampler's interval is stretched under load, and nothing is lost", stretched),
