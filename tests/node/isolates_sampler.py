@@ -204,9 +204,12 @@ CHECKS = [
     ("a loop that never comes back is read", lambda p, n: blocked(p, n, "later")),
     ("a worker that spins is read", lambda p, n: blocked(p, n, "worker")),
     ("a thread that cannot be read is told of", unreadable),
-    ("spinning workers end while they are read", lambda p, n: storm(p, n, 120)),
     ("--heap-prof keeps its interval", option),
     ("a start-up snapshot is built", snapshot),
+]
+# What a busy machine may not let happen at all.
+ALONE = [
+    ("spinning workers end while they are read", lambda p, n: storm(p, n, 60)),
     ("a sampler's interval is stretched under load, and nothing is lost", stretched),
 ]
 for _where in ("main", "worker"):

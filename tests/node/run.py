@@ -97,7 +97,7 @@ def checks_for(version, node, long):
 
 def lone_checks_for(version, node):
     """Two clocks are compared, and one of them goes wrong where others take the processors."""
-    for name, check in loops.CHECKS:
+    for name, check in loops.CHECKS + isolates_sampler.ALONE:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
 
 
