@@ -144,8 +144,11 @@ def nginx_server(place):
     deadline = time.monotonic() + PATIENCE
     while not children_of(server.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return loaded_server(place, [server.pid, *children_of(server.pid)],
-                         ["wrk", "-t1", "-c40", "-d5s", f"http://127.0.0.1:{port}/page.html"])
+    try:
+        return loaded_server(place, [server.pid, *children_of(server.pid)],
+                             ["wrk", "-t1", "-c40", "-d5s", f"http://127.0.0.1:{port}/page.html"])
+    finally:
+        place.end(server)  # a master that is killed leaves its worker behind
 
 
 def loaded_server(place, pids, load):
