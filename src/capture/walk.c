@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
@@ -16,6 +17,7 @@
 #define REACH_MAX     ((uintptr_t)64 << 20) /* no further below a known stack is one looked for */
 #define MAIN_REACH    ((uintptr_t)1 << 30)
 #define ROOM_FOR_NEXT 32 /* frames, so that not every deeper walk has to move all */
+#define ASK_AGAIN_MAX 100
 #define NO_FRAME      LS_WALK_FRAMES
 #define NO_FUNCTION   3 /* differs from all words that tell functions: the frame is named anew */
 
@@ -80,6 +82,8 @@ LS_INLINE bool is_on_stack(struct ls_walk *walk, uintptr_t sp)
     return LS_LIKELY(sp >= walk->low && sp < walk->high) || reach_down(walk, sp);
 }
 
+/* One thread asks at a time, for some microseconds; who finds it busy waits about as long, and at
+ * most that. */
 static LS_COLD struct ls_frame_rule learn(uintptr_t pc)
 {
     int saved_errno = errno;
@@ -87,6 +91,10 @@ static LS_COLD struct ls_frame_rule learn(uintptr_t pc)
 
     errno = 0; /* see unwind_imports.c */
     rule = ls_frame_probe(pc);
+    for (int i = 0; i < ASK_AGAIN_MAX && rule.kind == LS_FRAME_UNKNOWN; i++) {
+        ls_sys_call6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+        rule = ls_frame_probe(pc);
+    }
     errno = saved_errno;
     if (rule.kind != LS_FRAME_UNKNOWN)
         ls_frame_rule_keep(pc, rule);
