@@ -5,14 +5,20 @@
 
 #include <leakshim/leakshim.h>
 
-class Listener {
-public:
-    Listener() : handle_(leakshim_acquire(sizeof(Listener))) {}
-    ~Listener() { leakshim_release(handle_); }
+class Listener
+{
+  public:
+    Listener() : handle_(leakshim_acquire(sizeof(Listener)))
+    {
+    }
+    ~Listener()
+    {
+        leakshim_release(handle_);
+    }
     Listener(const Listener &) = delete;
     Listener &operator=(const Listener &) = delete;
 
-private:
+  private:
     uint64_t handle_;
 };
 
