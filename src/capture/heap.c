@@ -31,7 +31,9 @@ struct tag {
 #define CHECK_SHIFT     (FITTED_SHIFT + 1)
 #define FREED_STACK     UINT32_MAX
 
-#define AGES_ONE_IN 256 /* mean distance of the blocks exact mode keeps the age of */
+/* Exact mode keeps the age of one block in so many, on average, and of every large one. */
+#define AGES_ONE_IN 32
+#define AGES_ALWAYS 16384 /* bytes */
 
 /* What is known of a tracked block. */
 struct account {
@@ -165,13 +167,15 @@ LS_INLINE uint32_t slot_for(struct ls_thread *thread, enum ls_heap_mode now, uin
     if (now == LS_HEAP_SAMPLED)
         return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size,
                                  ls_sampler_weight(size, sample_mean), ls_clock_coarse_ns());
+    if (LS_UNLIKELY(size >= AGES_ALWAYS))
+        return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size, -1, ls_clock_coarse_ns());
     if (LS_LIKELY(thread->ages_in > 0)) {
         thread->ages_in--;
         return 0;
     }
     /* At irregular distances, so that no rhythm of the host's is met. */
     thread->ages_in = (uint32_t)(ls_sampler_random(&thread->random) % (2 * AGES_ONE_IN - 1));
-    return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size, 0, ls_clock_coarse_ns());
+    return ls_ledger_acquire(LS_RESOURCE_HEAP, stack, size, -AGES_ONE_IN, ls_clock_coarse_ns());
 }
 
 /* Inlined: `frame` is that of the function that the hook called. */

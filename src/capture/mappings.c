@@ -306,9 +306,9 @@ static void tell_age(void *context, const struct ls_address_range *range,
     const struct ages *ages = context;
     const struct ls_mapping_owner *owner = ls_mapping_owner_at(mapping->owner);
 
-    (void)range;
     if (owner->class == LS_MAPPING_PROGRAM)
-        ages->visit(ages->context, owner->stack, mapping->acquired_ns);
+        ages->visit(ages->context, owner->stack, range->reserved ? 0 : range->end - range->start,
+                    mapping->acquired_ns);
 }
 
 void ls_mappings_for_each(ls_mappings_visit *visit, void *context)

@@ -91,8 +91,8 @@ struct ls_mapping_stretch {
 };
 struct ls_mapping_stretch ls_mappings_look_up(uintptr_t address, uintptr_t end);
 
-/* The age of every mapping that is a site's. */
-typedef void ls_mappings_visit(void *context, uint32_t stack, uint64_t acquired_ns);
+/* The committed bytes and the age of every piece of a mapping that is a site's. */
+typedef void ls_mappings_visit(void *context, uint32_t stack, uint64_t bytes, uint64_t acquired_ns);
 void ls_mappings_for_each(ls_mappings_visit *visit, void *context);
 
 void ls_mappings_after_fork(void);

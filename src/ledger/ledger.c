@@ -4,10 +4,14 @@
 
 #include "base/atomic.h"
 #include "base/hash.h"
+#include "system/clock.h"
 #include "system/memory.h"
 #include "system/syscall.h"
 
 struct ls_ledger ls_ledger;
+
+/* When the drain under way began: what it finds released was, about then. */
+static uint64_t drained_ns;
 
 /* The tables by stack ordinal are reserved whole and charged as groups of stacks come into use. */
 #define GROUP_BYTES (LS_LEDGER_GROUP_STACKS * (sizeof(struct ls_tally) + sizeof(struct ls_site *)))
@@ -87,7 +91,7 @@ uint32_t ls_ledger_acquire(enum ls_resource resource, uint32_t stack, uint64_t s
         ls_live_set_acquire(&ls_ledger.live, resource, stack, size, weight, now_ns);
 
     if (handle.slot == 0) {
-        if (weight != 0) /* else only its age is lost */
+        if (weight > 0) /* else only its age is lost */
             ls_add_relaxed(&ls_ledger.lost_acquires, 1);
         return 0;
     }
@@ -158,7 +162,7 @@ static void account_acquire(struct ls_live_slot *slot)
     struct ls_tally *tally = ls_ledger_stack_tally((enum ls_resource)slot->resource, slot->stack);
 
     slot->accounted = true;
-    if (slot->weight == 0)
+    if (!(slot->weight > 0))
         return;
     if (tally == NULL) { /* its release must not be taken off a tally that comes later */
         slot->weight = 0;
@@ -172,11 +176,33 @@ static void account_acquire(struct ls_live_slot *slot)
     tally->variance_bytes += variance_of(slot);
 }
 
+double ls_ledger_slot_amount(const struct ls_live_slot *slot)
+{
+    double number = slot->weight < 0 ? -slot->weight : slot->weight;
+
+    return ls_resource_is_counted((enum ls_resource)slot->resource) ? number
+                                                                    : number * (double)slot->size;
+}
+
+/* A site that is not settled yet misses what it releases before that: the youngest. */
+static void date_release(const struct ls_live_slot *slot)
+{
+    struct ls_site *site = ls_ledger_slot_site(slot);
+    uint64_t age_ns = drained_ns > slot->acquired_ns ? drained_ns - slot->acquired_ns : 0;
+
+    if (site != NULL && ls_ledger.age_unit_ns > 0)
+        ls_release_ages_add(&site->released, (double)age_ns / (double)ls_ledger.age_unit_ns,
+                            ls_ledger_slot_amount(slot));
+}
+
 static void account_release(const struct ls_live_slot *slot)
 {
     struct ls_tally *tally = ls_ledger_stack_tally((enum ls_resource)slot->resource, slot->stack);
 
     if (tally == NULL || slot->weight == 0)
+        return;
+    date_release(slot);
+    if (slot->weight < 0)
         return;
     tally->released_count += slot->weight;
     tally->live_count -= slot->weight;
@@ -210,6 +236,8 @@ void ls_ledger_drain(void)
     /* As many events as were waiting at the start: producers cannot keep the collector here. */
     uint64_t left = ls_ring_waiting(&ls_ledger.ring);
     uint64_t event;
+
+    drained_ns = ls_clock_coarse_ns();
 
     for (; left > 0 && ls_ring_pop(&ls_ledger.ring, &event); left--) {
         struct ls_live_handle handle = handle_of(event);

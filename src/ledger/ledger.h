@@ -45,6 +45,7 @@ struct ls_ledger {
     size_t wake_level;
 
     /* The collector's. */
+    uint64_t age_unit_ns; /* of the ages of what is released; 0: those are not counted */
     struct ls_modules modules;
     struct ls_site_table sites;
     struct ls_tally *stack_tallies[LS_RESOURCE_COUNT]; /* by stack ordinal; mapped on first use */
@@ -87,6 +88,8 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
 uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
 /* The site of a stack, and of a live slot; NULL before it has been settled. */
 struct ls_site *ls_ledger_site_of(enum ls_resource resource, uint32_t stack);
+/* What the slot stands for, in the unit its site is judged by: bytes, or resources. */
+double ls_ledger_slot_amount(const struct ls_live_slot *slot);
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 
 void ls_ledger_after_fork(void);

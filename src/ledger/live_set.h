@@ -38,8 +38,8 @@ struct ls_live_slot {
     uint8_t resource;           /* enum ls_resource */
     bool accounted;             /* collector's: its acquire is in the tallies */
     uint64_t size;
-    double weight; /* resources it stands for: 1 / its chance of being sampled; 0 when it is counted
-                      elsewhere and kept for its age only */
+    double weight; /* resources it stands for: 1 / its chance of being sampled; negative when these
+                      are counted elsewhere, and it is kept for their age only; 0: it is left out */
     uint64_t acquired_ns;
 };
 

@@ -13,6 +13,7 @@
 
 #include "base/resource.h"
 #include "ledger/history.h"
+#include "ledger/release_ages.h"
 
 /* Sums over the resources of a site. Doubles: estimates have fractions, and exact counts stay exact
  * up to 2^53. */
@@ -49,6 +50,7 @@ struct ls_site {
     double peak_live_bytes;
     double first_seen_s;
     struct ls_history history;
+    struct ls_release_ages released;     /* of native sites, but for mappings */
     struct ls_named_frame *named_frames; /* js sites; NULL for native ones */
     uint32_t named_frame_count;
     uint32_t named_frame; /* index of the frame the site is named after */

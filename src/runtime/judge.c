@@ -9,6 +9,7 @@
 
 #include "base/math.h"
 #include "ledger/ledger.h"
+#include "runtime/site_ages.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
@@ -87,6 +88,7 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct ls_trend_verdict *verdict = verdict_place(site);
+    struct ls_trend_ages ages;
     struct ls_trend_series series = {
         .points = points,
         .count = points_of(&site->history, points),
@@ -100,6 +102,9 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
 
     if (verdict == NULL)
         return;
+    series.was_settling = verdict->verdict == LS_VERDICT_SETTLING;
+    if (ls_site_ages_of(site, &ages))
+        series.ages = &ages;
     ls_trend_judge(&series, verdict);
     if (site->resource == LS_RESOURCE_JS)
         ls_js_judge_site(site, sites_tested, verdict);
@@ -262,6 +267,21 @@ static unsigned look_over_sites(void)
     return live > 0 ? live : 1;
 }
 
+static void remember_sites(double now_s)
+{
+    struct ls_release_fade fade;
+
+    ls_release_fade_init(&fade, (now_s - last_judged_s) / interval_s());
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
+        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+
+        if (site->resource == LS_RESOURCE_JS) /* these have points of their own making */
+            continue;
+        ls_judge_remember(site, now_s);
+        ls_release_ages_fade(&site->released, &fade);
+    }
+}
+
 void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 {
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
@@ -280,14 +300,15 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     ls_history_add(
         &resident_history,
         (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
+    remember_sites(now_s);
+    ls_site_ages_take();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
-        struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
+        const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        if (site->resource != LS_RESOURCE_JS) /* these have points of their own making */
-            ls_judge_remember(site, now_s);
         judge_site(site, judgement->rss_bytes, tested);
         add_up(site, judgement, &tracked_bytes_per_s);
     }
+    ls_site_ages_drop();
     judge_process(&memory, now_s, tracked_bytes_per_s, judgement);
     last_judged_s = now_s;
     last_judgement = *judgement;
@@ -302,5 +323,6 @@ void ls_judge_after_fork(void)
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
         site->history.count = 0;
+        site->released = (struct ls_release_ages){.watched = 0};
     }
 }

@@ -61,11 +61,12 @@ static void count_slot(void *context, uint32_t index, struct ls_live_slot *slot)
 {
     (void)index;
     count_age(context, ls_ledger_slot_site(slot), slot->acquired_ns,
-              slot->weight > 0 ? (float)slot->weight : 1.0f);
+              (float)(slot->weight < 0 ? -slot->weight : slot->weight));
 }
 
-static void count_mapping(void *context, uint32_t stack, uint64_t acquired_ns)
+static void count_mapping(void *context, uint32_t stack, uint64_t bytes, uint64_t acquired_ns)
 {
+    (void)bytes;
     count_age(context, ls_ledger_site_of(LS_RESOURCE_MAP, stack), acquired_ns, 1.0f);
 }
 

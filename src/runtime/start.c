@@ -252,6 +252,7 @@ static int start_required_parts(void)
         ls_memory_own_set_cap(memory_cap());
     if (status == 0)
         status = ls_ledger_start(&limits);
+    ls_ledger.age_unit_ns = ls_runtime.options.interval_ns;
     if (status == 0 && exact)
         status = ls_exact_start(limits.stacks);
     /* The rest is for what names the sites. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/resource.h"
+#include "ledger/release_ages.h"
 
 #define LS_TREND_POINTS_MAX 64
 
@@ -39,6 +40,14 @@ struct ls_trend_point {
     double error_bytes; /* standard error of live_bytes from sampling; 0 when counted exactly */
 };
 
+/* How old the site's resources are, from those whose age is known. Amounts are bytes, or resources
+ * where those are what is judged. */
+struct ls_trend_ages {
+    const float *kept;  /* one for each point: of what was live then, what is live at the last */
+    double kept_weight; /* what one resource with an age stands for there; above 0 */
+    const struct ls_release_ages *released; /* NULL: not known */
+};
+
 struct ls_trend_series {
     const struct ls_trend_point *points;
     size_t count;          /* 0 to LS_TREND_POINTS_MAX */
@@ -47,7 +56,9 @@ struct ls_trend_series {
     double warmup_s;       /* points before this time say nothing about growth */
     double process_bytes;  /* resident size of the process: relative floors are a share of it */
     unsigned sites_tested; /* how many sites are judged at once, at least 1 */
+    bool was_settling;     /* the verdict before: it takes more to call it rising then */
     bool count_only;       /* the resource has no size (descriptors, custom): judge live_count */
+    const struct ls_trend_ages *ages; /* NULL: not known, and growth is believed without */
 };
 
 struct ls_trend_verdict {

@@ -18,10 +18,11 @@
 #define OVERDISPERSION 3.0
 /* Scatter is estimated from few steps; counts as if this many more had shown the same. */
 #define PRIOR_DEGREES 6.0
-#define FADE_RATIO    0.75
-#define FADE_SCORE    3.0
-#define STILL_SLOWING 0.95
-#define SCORE_MAX     40.0 /* the tail beyond is no number any more */
+/* The share of the growth that a growing number of blocks must account for. */
+#define GREW_BY_NUMBER 0.25
+/* Shorter windows cannot tell how a fade goes on. */
+#define STILL_POINTS_MIN 12
+#define SCORE_MAX        40.0 /* the tail beyond is no number any more */
 /* Sizes without counts: nothing to say about the number of blocks. */
 #define PIECES_UNKNOWN 1e9
 
@@ -93,9 +94,21 @@ void ls_window_cut(const struct ls_track *track, size_t first, size_t end, size_
     window->coarse = points_max < LS_WINDOW_POINTS_MAX;
 }
 
+/* What chance deals in: a live resource. 0 where that says nothing, as their number did not grow
+ * with their size: a buffer that is made larger and larger. */
 static double block_size(const struct ls_window *window)
 {
-    return window->track->block[window->end - 1];
+    const struct ls_track *track = window->track;
+    size_t last = window->end - 1;
+    double block = track->block[last];
+    double gain = track->level[last] - track->level[window->first];
+    double number = track->resources[last] - track->resources[window->first];
+
+    if (gain < 0.0) {
+        gain = -gain;
+        number = -number;
+    }
+    return number * block < GREW_BY_NUMBER * gain ? 0.0 : block;
 }
 
 /* What one sample weighs beyond the block it stands for: the variance of a sampled size is this
@@ -265,6 +278,7 @@ void ls_window_measure(const struct ls_window *window, struct ls_window_growth *
     growth->amount = growth->slope * span;
     size = growth->amount < 0.0 ? -growth->amount : growth->amount;
     growth->pieces = weight > 0.0 ? size / weight : PIECES_UNKNOWN;
+    growth->by_number = block_size(window) > 0.0;
     growth->regular = sample_weight(window) == 0.0 && is_regular(window, growth->slope);
     weigh(window, growth);
 }
@@ -274,28 +288,64 @@ static double rate_between(const struct ls_window *window, size_t from, size_t t
     return (window->value[to] - window->value[from]) / (window->time[to] - window->time[from]);
 }
 
+double ls_window_last_rate(const struct ls_window *window, double share)
+{
+    size_t last = window->count - 1;
+    double from = window->time[last] - share * (window->time[last] - window->time[0]);
+    size_t at = last - 1;
+
+    while (at > 0 && window->time[at - 1] >= from)
+        at--;
+    return rate_between(window, at, last);
+}
+
+struct fade {
+    double ratio; /* of the later half's rate to the earlier's, to be under */
+    double score; /* standard errors by which it is less */
+    double slack; /* standard errors by which the last quarter may seem not to slow down */
+};
+
+/* Once seen to fade, a series is believed to until it clearly does not. */
+static const struct fade first_time = {.ratio = 0.75, .score = 2.0, .slack = 1.0};
+static const struct fade again = {.ratio = 0.85, .score = 1.0, .slack = 2.0};
+
+/* Whether the last quarter of the window grows more slowly than the one before. What fades evenly
+ * loses in each quarter the root of what it loses in half of the window; half of that is asked. */
+static bool still_slows(const struct ls_window *window, double ratio, double variance, double slack)
+{
+    size_t last = window->count - 1;
+    size_t third = last / 2;
+    size_t fourth = last - last / 4;
+    double elapsed_before = window->time[fourth] - window->time[third];
+    double elapsed = window->time[last] - window->time[fourth];
+    double bend = (1.0 + ls_math_sqrt(ratio > 0.0 ? ratio : 0.0)) / 2.0;
+    double scale = bend * elapsed / elapsed_before;
+    double gain_before = window->value[fourth] - window->value[third];
+    double gain = window->value[last] - window->value[fourth];
+    double error = ls_math_sqrt(variance * (elapsed + scale * scale * elapsed_before) /
+                                (window->time[last] - window->time[0]));
+
+    return gain - scale * gain_before < slack * error;
+}
+
 bool ls_window_fades(const struct ls_window *window)
 {
+    const struct fade *fade = window->track->was_settling ? &again : &first_time;
     size_t last = window->count - 1;
     size_t middle = last / 2;
     double span = window->time[last] - window->time[0];
     double early = rate_between(window, 0, middle);
     double late = rate_between(window, last - middle, last);
-    double sample = sample_weight(window);
-    double total = window->value[last] - window->value[0];
+    double least = sample_weight(window) * (window->value[last] - window->value[0]);
     double variance = scatter(window);
-    double error;
 
-    if (!(early > 0.0) || late >= FADE_RATIO * early)
+    if (!(early > 0.0) || late >= fade->ratio * early)
         return false;
-    if (variance < sample * total)
-        variance = sample * total;
+    if (variance < least)
+        variance = least;
     /* Each half has half the variance over half the time. */
-    error = 2.0 * ls_math_sqrt(variance) / span;
-    if (early - late < FADE_SCORE * error)
+    if (early - late < fade->score * 2.0 * ls_math_sqrt(variance) / span)
         return false;
-    if (window->count < 12)
-        return true;
-    return rate_between(window, last - last / 4, last) <
-           STILL_SLOWING * rate_between(window, middle, last - last / 4);
+    return window->count < STILL_POINTS_MIN ||
+           still_slows(window, late / early, variance, fade->slack);
 }

@@ -8,20 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "trend/trend.h"
+#include "trend/track.h"
 
 #define LS_WINDOW_POINTS_MAX 16
-
-/* A series ready to be judged: finite, ordered, after warm-up. */
-struct ls_track {
-    size_t count;
-    double time[LS_TREND_POINTS_MAX];
-    double value[LS_TREND_POINTS_MAX];     /* what is tested for growth */
-    double level[LS_TREND_POINTS_MAX];     /* what is live: `value` unless that is mirrored */
-    double variance[LS_TREND_POINTS_MAX];  /* of `value`, from sampling */
-    double resources[LS_TREND_POINTS_MAX]; /* live resources */
-    double block[LS_TREND_POINTS_MAX];     /* mean size of a live resource, 0 when not known */
-};
 
 struct ls_window {
     size_t count;
@@ -40,6 +29,7 @@ struct ls_window_growth {
     double standard_error; /* of `amount` */
     double score;          /* amount over its error, as a standard normal variable */
     double pieces;         /* blocks or samples that `amount` is worth */
+    bool by_number;        /* it is more resources, not larger ones */
     bool regular;          /* every step is within half a block of the mean step */
     bool minima_rise;      /* the least values of successive stretches rise, none far behind */
     bool spread;           /* without its largest step most of the growth is still there */
@@ -55,6 +45,9 @@ void ls_window_shape(const struct ls_window *window, struct ls_window_growth *gr
 
 /* All the rest of `growth`. */
 void ls_window_measure(const struct ls_window *window, struct ls_window_growth *growth);
+
+/* The gain of the last `share` of the window's time, a second. */
+double ls_window_last_rate(const struct ls_window *window, double share);
 
 /*
  * Growth that fades: the later half grows clearly more slowly than the earlier one, and where the

@@ -1,6 +1,6 @@
 /*
- * Callsites that live as a program's do, one reading an interval: the arrivals, lives and samples
- * are drawn at random from a fixed seed, so every run sees the same series.
+ * What simulated series are made with: random numbers from a fixed seed, so that every run sees the
+ * same series, the ledger's own history, and records written down by hand.
  */
 #ifndef TESTS_TREND_SIMULATION_H
 #define TESTS_TREND_SIMULATION_H
@@ -13,7 +13,6 @@
 #include "trend/trend.h"
 
 #define SIMULATION_SAMPLE_BYTES (512.0 * 1024.0)
-#define SIMULATION_LIVE_MAX     4096
 #define SIMULATION_INTERVAL_S   10.0
 
 struct simulation_random {
@@ -35,48 +34,6 @@ void simulation_history_init(struct simulation_history *history);
 void simulation_history_add(struct simulation_history *history, const struct ls_trend_point *point);
 /* The series of the points so far, for one site at a 10-second interval in a process of 200 MB. */
 struct ls_trend_series simulation_series(struct simulation_history *history);
-
-enum simulation_kind {
-    SIMULATION_CONSTANT, /* nothing comes, nothing goes */
-    SIMULATION_CHURN,    /* blocks come at random and live an exponential time */
-    SIMULATION_LRU,      /* a full cache: each block lives until as many newer ones came */
-    SIMULATION_BATCHES,  /* churn in batches: requests that hold many blocks */
-    SIMULATION_QUEUE,    /* a queue whose length wanders and is drawn back to its mean */
-    SIMULATION_GARBAGE,  /* grows until a collection at an uncertain level */
-    SIMULATION_BURSTS,   /* idle, now and then a burst that drains in a few intervals */
-    SIMULATION_KIND_COUNT
-};
-
-extern const char *const simulation_names[SIMULATION_KIND_COUNT];
-
-struct simulation_block {
-    double size;
-    double weight;
-    double dies_at;
-};
-
-struct simulation_site {
-    struct simulation_random *random;
-    enum simulation_kind kind;
-    bool sampled;
-    double block_bytes;
-    double live_bytes; /* in equilibrium */
-    double life;       /* mean, in intervals */
-    double leak_bytes; /* an interval, from `leak_from` on */
-    double leak_from;
-    double now;    /* intervals */
-    double wander; /* state of the kinds that have one level */
-    double target;
-    size_t count;
-    struct simulation_block blocks[SIMULATION_LIVE_MAX];
-};
-
-/* A site of the kind in its equilibrium; the caller may then set the leak. */
-void simulation_site_init(struct simulation_site *site, struct simulation_random *random,
-                          enum simulation_kind kind, bool sampled);
-
-/* One interval later. */
-void simulation_site_step(struct simulation_site *site, struct ls_trend_point *point);
 
 /* A series written down reading by reading: of a process of 200 MB and 100 sites. More than
  * LS_TREND_POINTS_MAX readings are dropped. */
