@@ -10,7 +10,7 @@
 #define RENEWED_SHARE 0.25
 /* The survivors are asked only where others hide them: so much more than they grow is released...
  */
-#define CHURN_RATIO 2.0
+#define CHURN_RATIO 1.0
 /* ...and the live size shows growth as theirs by no more than so many standard errors. */
 #define SEEN_SCORE 5.0
 /* Falls of so many errors of independent blocks are those of a collection or of batches. */
@@ -30,6 +30,16 @@ struct cohort {
     double left_s;   /* over which that was counted */
 };
 
+/* What is released a second of what is older than so many seconds, and one standard error more. */
+static double upper_rate(const struct ls_track *track, double age_s)
+{
+    double age = age_s / track->interval_s;
+    double rate = ls_release_ages_rate(track->released, age) / track->interval_s;
+    double span_s = ls_release_ages_span(track->released, age) * track->interval_s;
+
+    return span_s > 0.0 ? rate + ls_math_sqrt(rate * track->kept_weight / span_s) : rate;
+}
+
 bool ls_survival_allows(const struct ls_window *window, const struct ls_window_growth *growth)
 {
     const struct ls_track *track = window->track;
@@ -45,9 +55,7 @@ bool ls_survival_allows(const struct ls_window *window, const struct ls_window_g
     if (track->kept[middle] - track->kept[window->first] <
         KEPT_SHARE * growth->slope * (track->time[middle] - start))
         return false;
-    return track->released == NULL ||
-           ls_release_ages_rate(track->released, half / track->interval_s) / track->interval_s <=
-               RENEWED_SHARE * growth->slope;
+    return track->released == NULL || upper_rate(track, half) <= RENEWED_SHARE * growth->slope;
 }
 
 /* Between the points, as if it had come evenly. */

@@ -222,13 +222,32 @@ static double score_of(double amount, double variance)
     return score > SCORE_MAX ? SCORE_MAX : score < -SCORE_MAX ? -SCORE_MAX : score;
 }
 
+/* What came since the first reading and is live, and what left of what was live then. Where ages do
+ * not tell, all of both readings may have. */
+static double turnover(const struct ls_window *window)
+{
+    const struct ls_track *track = window->track;
+    double before = track->level[window->first];
+    double after = track->level[window->end - 1];
+    double stayed = 0.0;
+
+    if (track->kept_weight > 0.0) {
+        stayed = track->kept[window->first];
+        if (stayed > before)
+            stayed = before;
+        if (stayed > after)
+            stayed = after;
+    }
+    return before + after - 2.0 * stayed;
+}
+
 /*
  * The growth against what chance alone would make of the window, by two rulers. Blocks that come
- * and go independently of each other give at most `most`, whatever their number: none of the
- * first reading's blocks is left in the last one. The observed scatter is the other: it knows
- * blocks that stay, for which `most` is far too much, and blocks that come in batches, for which
- * it is too little, but from a few steps it is known badly. A window far more scattered than
- * independent blocks allow is left to the second alone.
+ * and go independently of each other give at most `most`, whatever their number: where ages are not
+ * known, none of the first reading's blocks is left in the last one. The observed scatter is the
+ * other: it knows blocks that stay, for which `most` is far too much, and blocks that come in
+ * batches, for which it is too little, but from a few steps it is known badly. A window far more
+ * scattered than independent blocks allow is left to the second alone.
  */
 static void weigh(const struct ls_window *window, struct ls_window_growth *growth)
 {
@@ -238,8 +257,7 @@ static void weigh(const struct ls_window *window, struct ls_window_growth *growt
     double size = growth->amount < 0.0 ? -growth->amount : growth->amount;
     /* Every block that came since stayed; and the moment of a reading falls between two blocks. */
     double least = sample * size + block * block / 6.0;
-    double most = (sample + block) *
-                  (window->track->level[window->first] + window->track->level[window->end - 1]);
+    double most = (sample + block) * turnover(window);
     double before = scatter_before(window->track, window->first) * steps;
     double observed = scatter(window);
     double degrees = 2.0 * steps / 3.0 + (window->coarse ? 0.0 : PRIOR_DEGREES);
@@ -300,14 +318,16 @@ double ls_window_last_rate(const struct ls_window *window, double share)
 }
 
 struct fade {
-    double ratio; /* of the later half's rate to the earlier's, to be under */
-    double score; /* standard errors by which it is less */
-    double slack; /* standard errors by which the last quarter may seem not to slow down */
+    double ratio;       /* of the later half's rate to the earlier's, to be under */
+    double score;       /* standard errors by which it is less */
+    double short_score; /* the same of a window that cannot tell how the fade goes on */
+    double slack;       /* standard errors by which the last quarter may seem not to slow down */
 };
 
 /* Once seen to fade, a series is believed to until it clearly does not. */
-static const struct fade first_time = {.ratio = 0.75, .score = 2.0, .slack = 1.0};
-static const struct fade again = {.ratio = 0.85, .score = 1.0, .slack = 2.0};
+static const struct fade first_time = {
+    .ratio = 0.75, .score = 2.0, .short_score = 3.0, .slack = 1.0};
+static const struct fade again = {.ratio = 0.85, .score = 1.0, .short_score = 1.0, .slack = 2.0};
 
 /* Whether the last quarter of the window grows more slowly than the one before. What fades evenly
  * loses in each quarter the root of what it loses in half of the window; half of that is asked. */
@@ -338,13 +358,14 @@ bool ls_window_fades(const struct ls_window *window)
     double late = rate_between(window, last - middle, last);
     double least = sample_weight(window) * (window->value[last] - window->value[0]);
     double variance = scatter(window);
+    double score = window->count < STILL_POINTS_MIN ? fade->short_score : fade->score;
 
     if (!(early > 0.0) || late >= fade->ratio * early)
         return false;
     if (variance < least)
         variance = least;
     /* Each half has half the variance over half the time. */
-    if (early - late < fade->score * 2.0 * ls_math_sqrt(variance) / span)
+    if (early - late < score * 2.0 * ls_math_sqrt(variance) / span)
         return false;
     return window->count < STILL_POINTS_MIN ||
            still_slows(window, late / early, variance, fade->slack);

@@ -295,17 +295,12 @@ static void settle_in(struct simulated_site *site)
     }
 }
 
-void simulated_site_init(struct simulated_site *site, struct simulation_random *random,
-                         enum simulated_kind kind, bool sampled)
+static void init(struct simulated_site *site, struct simulation_random *random,
+                 enum simulated_kind kind, bool sampled)
 {
-    double blocks_max = SIMULATED_BLOCKS_MAX / 8.0;
-
     site->random = random;
     site->kind = kind;
     site->sampled = sampled;
-    site->block_bytes = log_uniform(random, 64.0, 262144.0);
-    site->live_bytes = log_uniform(random, 1e6, 2e8);
-    site->life = log_uniform(random, 0.3, 300.0);
     site->leak_bytes = 0.0;
     site->leak_from = INFINITY;
     site->full_at = 0.0;
@@ -317,16 +312,43 @@ void simulated_site_init(struct simulated_site *site, struct simulation_random *
     site->load = 1.0;
     site->released = (struct ls_release_ages){.watched = 0.0f};
     site->count = 0;
+}
+
+static void run_in(struct simulated_site *site, int intervals)
+{
+    struct ls_trend_point unread;
+
+    for (int i = 0; i < intervals; i++)
+        simulated_site_step(site, &unread);
+}
+
+void simulated_site_init(struct simulated_site *site, struct simulation_random *random,
+                         enum simulated_kind kind, bool sampled)
+{
+    double blocks_max = SIMULATED_BLOCKS_MAX / 8.0;
+
+    init(site, random, kind, sampled);
+    site->block_bytes = log_uniform(random, 64.0, 262144.0);
+    site->live_bytes = log_uniform(random, 1e6, 2e8);
+    site->life = log_uniform(random, 0.3, 300.0);
     /* Counted exactly, every block is simulated. */
     if (!sampled && equilibrium(site) > blocks_max)
         site->live_bytes = site->block_bytes * blocks_max;
     settle_in(site);
-    if (kind == SIMULATED_SESSIONS) {
-        struct ls_trend_point unread;
+    if (kind == SIMULATED_SESSIONS)
+        run_in(site, 600);
+}
 
-        for (int i = 0; i < 600; i++)
-            simulated_site_step(site, &unread);
-    }
+void simulated_site_init_as(struct simulated_site *site, struct simulation_random *random,
+                            enum simulated_kind kind, double live_bytes, double life)
+{
+    init(site, random, kind, true);
+    site->block_bytes = 1000.0;
+    site->live_bytes = live_bytes;
+    site->life = life;
+    settle_in(site);
+    if (kind != SIMULATED_CONSTANT)
+        run_in(site, 1000);
 }
 
 static void leak(struct simulated_site *site)

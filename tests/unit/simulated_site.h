@@ -72,6 +72,10 @@ struct simulated_site {
 void simulated_site_init(struct simulated_site *site, struct simulation_random *random,
                          enum simulated_kind kind, bool sampled);
 
+/* A sampled site of known size and life, of blocks of 1,000 bytes, that has run for long. */
+void simulated_site_init_as(struct simulated_site *site, struct simulation_random *random,
+                            enum simulated_kind kind, double live_bytes, double life);
+
 /* One interval later. */
 void simulated_site_step(struct simulated_site *site, struct ls_trend_point *point);
 

@@ -1,14 +1,13 @@
 /*
  * How often the verdict raises a false alarm, and how soon it finds a leak, over many simulated
  * sites. Prints the tables of docs/statistics.md; an argument sets the hours of each kind of site
- * (`test_trend_rates 1000`).
+ * (`test_trend_rates 1000`, some minutes).
  */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -20,25 +19,47 @@
 
 #define INTERVALS_AN_HOUR 360
 #define SITES_TESTED      1000
-/* A site is new for its first readings: a first tooth is then as good as a leak. */
+/* A site is new for its first readings. */
 #define NEW_READINGS 20
+/* Alarms in a thousand site-hours that all kinds together may not pass, and one kind may not. */
+#define ALARMS_OF_ALL      2.0
+#define ALARMS_OF_ONE_KIND 51.0
+#define NEVER              99999
 
-static unsigned hours = 40;
+static unsigned hours = 20;
+static unsigned leaks = 40;
 static struct simulated_site site; /* too large for a small stack */
 
-static bool was_settling;
-static bool is_rising(struct simulation_history *history)
+/* One site under watch: its history and what was said of it last. */
+struct watch {
+    struct simulation_history history;
+    bool was_settling;
+};
+
+static bool is_rising(struct watch *watch)
 {
-    struct ls_trend_series series = simulation_series(history);
+    struct ls_trend_series series = simulation_series(&watch->history);
     struct simulated_ages ages;
     struct ls_trend_verdict verdict;
 
     series.sites_tested = SITES_TESTED;
-    series.was_settling = was_settling;
+    series.was_settling = watch->was_settling;
     simulated_site_ages(&site, &series, &ages);
     ls_trend_judge(&series, &verdict);
-    was_settling = verdict.verdict == LS_VERDICT_SETTLING;
+    watch->was_settling = verdict.verdict == LS_VERDICT_SETTLING;
     return verdict.verdict == LS_VERDICT_RISING;
+}
+
+static void watch_init(struct watch *watch)
+{
+    simulation_history_init(&watch->history);
+    watch->was_settling = false;
+}
+
+static void step(struct watch *watch, struct ls_trend_point *point)
+{
+    simulated_site_step(&site, point);
+    simulation_history_add(&watch->history, point);
 }
 
 struct alarms {
@@ -61,39 +82,30 @@ static bool may_rise(double top, const struct ls_trend_point *point)
     }
 }
 
-static void watch_one_hour(struct simulation_random *random, enum simulated_kind kind,
-                           bool sampled, struct alarms *alarms)
+static void watch_one_hour(struct simulation_random *random, enum simulated_kind kind, bool sampled,
+                           struct alarms *alarms)
 {
-    struct simulation_history history;
+    struct watch watch;
     bool was_rising = false;
     bool excused = true;
     double top = 0.0;
 
     simulated_site_init(&site, random, kind, sampled);
-    simulation_history_init(&history);
-    was_settling = false;
+    watch_init(&watch);
     for (int i = 0; i < INTERVALS_AN_HOUR; i++) {
         struct ls_trend_point point;
         bool rising;
 
-        simulated_site_step(&site, &point);
-        simulation_history_add(&history, &point);
+        step(&watch, &point);
         top = fmax(top, point.live_bytes);
-        if (excused && !may_rise(top, &point)) {
-            excused = false;
-            was_rising = false;
-        }
-        rising = is_rising(&history);
-        if (!excused && rising && !was_rising) {
-            if (getenv("SHOW")) {
-                printf("%s %s i=%d block=%.0f live=%.0f life=%.1f count=%zu now=%.3g full=%.1f target=%.1f\n",
-                    simulated_names[kind], sampled ? "sampled":"exact", i, site.block_bytes, site.live_bytes, site.life, site.count, point.live_bytes, site.full_at, site.target);
-            }
-            if (i < NEW_READINGS)
-                alarms->early++;
-            else
-                alarms->late++;
-        }
+        rising = is_rising(&watch);
+        if (excused && may_rise(top, &point))
+            continue;
+        excused = false;
+        if (rising && !was_rising && i < NEW_READINGS)
+            alarms->early++;
+        else if (rising && !was_rising)
+            alarms->late++;
         was_rising = rising;
     }
 }
@@ -113,157 +125,178 @@ static void healthy_sites_hardly_ever_rise(void **state)
             struct alarms alarms = {0, 0};
             double scale = 1000.0 / hours;
 
-            if (getenv("KIND") && atoi(getenv("KIND")) != kind) continue;
-            if (getenv("SAMPLED") && atoi(getenv("SAMPLED")) != sampled) continue;
             for (unsigned hour = 0; hour < hours; hour++)
                 watch_one_hour(&random, (enum simulated_kind)kind, sampled != 0, &alarms);
             print_message("%-10s %-8s %22.1f %22.1f\n", simulated_names[kind],
                           sampled ? "sampled" : "exactly", alarms.early * scale,
                           alarms.late * scale);
+            assert_true(alarms.early * scale <= ALARMS_OF_ONE_KIND);
+            assert_true(alarms.late * scale <= ALARMS_OF_ONE_KIND);
             all += alarms.late * scale / (2.0 * SIMULATED_KIND_COUNT);
         }
     }
     print_message("mean of all kinds after the first readings: %.1f\n", all);
+    assert_true(all <= ALARMS_OF_ALL);
 }
 
-/* Readings from the start of the leak to the first alarm; 0 when there was none in time. */
-static int readings_to_alarm(struct simulation_random *random, enum simulated_kind kind,
-                             double live_bytes, int calm, int most, double samples_an_interval)
-{
-    struct simulation_history history;
-
-    simulated_site_init(&site, random, kind, true);
-    site.count = 0;
-    site.live_bytes = live_bytes;
-    /* From empty to full before anyone looks. */
-    site.now = -1000.0;
-    for (int i = 0; i < 1000; i++) {
-        struct ls_trend_point point;
-
-        simulated_site_step(&site, &point);
-    }
-    site.leak_bytes = samples_an_interval * SIMULATION_SAMPLE_BYTES;
-    site.leak_from = calm + 1.0;
-    simulation_history_init(&history);
-    was_settling = false;
-    for (int i = 1; i <= calm + most; i++) {
-        struct ls_trend_point point;
-
-        simulated_site_step(&site, &point);
-        simulation_history_add(&history, &point);
-        if (i > calm && is_rising(&history))
-            return i - calm;
-    }
-    return 0;
-}
-
-#define LEAKS 300
-struct detection {
-    double in_six;
-    double in_twelve;
+/* Where a leak begins, after so many calm readings. */
+struct place {
+    const char *name;
+    enum simulated_kind kind;
+    double live_bytes;
+    double life;
+    int calm;
 };
 
-static struct detection detection_of(enum simulated_kind kind, double live_bytes, int calm,
-                                     double samples)
+/* Readings from the start of the leak to the first alarm; NEVER when there was none in `most`. */
+static int readings_to_alarm(struct simulation_random *random, const struct place *place, int most,
+                             double samples_an_interval)
 {
-    struct simulation_random random = {.state = (uint64_t)samples + 7u};
-    struct detection found = {0.0, 0.0};
+    struct ls_trend_point point;
+    struct watch watch;
 
-    for (int leak = 0; leak < LEAKS; leak++) {
-        int readings = readings_to_alarm(&random, kind, live_bytes, calm, 12, samples);
-
-        if (readings > 0 && readings <= 6)
-            found.in_six += 1.0 / LEAKS;
-        if (readings > 0)
-            found.in_twelve += 1.0 / LEAKS;
+    simulated_site_init_as(&site, random, place->kind, place->live_bytes, place->life);
+    site.leak_bytes = samples_an_interval * SIMULATION_SAMPLE_BYTES;
+    site.leak_from = site.now + place->calm + 1.0;
+    watch_init(&watch);
+    for (int i = 1; i <= place->calm + most; i++) {
+        step(&watch, &point);
+        if (is_rising(&watch) && i > place->calm)
+            return i - place->calm;
     }
-    return found;
+    return NEVER;
 }
 
-static void leaks_that_stand_out_of_the_sampling_error_are_found_within_six_readings(void **state)
+static int compare(const void *first, const void *second)
 {
-    static const double samples[] = {2.0, 4.0, 6.0, 10.0, 20.0};
-    static const struct {
-        const char *name;
-        enum simulated_kind kind;
-        double live_bytes;
-        int calm;
-    } places[] = {
-        {"a new site", SIMULATED_CONSTANT, 0.0, 0},
-        {"10 MB that stay, after an hour", SIMULATED_CONSTANT, 10e6, 360},
-        {"10 MB that churn, after an hour", SIMULATED_CHURN, 10e6, 360},
-        {"100 MB that churn, after an hour", SIMULATED_CHURN, 100e6, 360},
+    return *(const int *)first - *(const int *)second;
+}
+
+/* Readings after which half of the leaks, and 95 in a hundred, were named. */
+struct delay {
+    int half;
+    int most;
+};
+
+static struct delay delay_of(const struct place *place, double samples_an_interval)
+{
+    struct simulation_random random = {.state = (uint64_t)(100.0 * samples_an_interval) + 7u};
+    int times[1000];
+    int longest = (int)fmin(3000.0, 60.0 + 200.0 / samples_an_interval);
+
+    for (unsigned leak = 0; leak < leaks; leak++)
+        times[leak] = readings_to_alarm(&random, place, longest, samples_an_interval);
+    qsort(times, leaks, sizeof(times[0]), compare);
+    return (struct delay){times[leaks / 2], times[leaks * 95 / 100]};
+}
+
+static void print_delay(int readings)
+{
+    if (readings == NEVER)
+        print_message("     -");
+    else
+        print_message(" %5d", readings);
+}
+
+static void leaks_are_named_in_the_time_that_their_rate_permits(void **state)
+{
+    static const double samples[] = {0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0};
+    static const struct place places[] = {
+        {"a new site", SIMULATED_CONSTANT, 0.0, 1.0, 0},
+        {"10 MB that stay", SIMULATED_CONSTANT, 10e6, 1.0, 100},
+        {"10 MB churn, 3 s", SIMULATED_CHURN, 10e6, 0.3, 100},
+        {"10 MB churn, 1 min", SIMULATED_CHURN, 10e6, 6.0, 100},
+        {"100 MB churn, 3 s", SIMULATED_CHURN, 100e6, 0.3, 100},
+        {"100 MB churn, 1 min", SIMULATED_CHURN, 100e6, 6.0, 100},
+        {"100 MB LRU, 5 min", SIMULATED_LRU, 100e6, 30.0, 100},
+        {"100 MB garbage", SIMULATED_GARBAGE, 100e6, 10.0, 100},
+        {"100 MB queue", SIMULATED_QUEUE, 100e6, 10.0, 100},
     };
 
     (void)state;
-    print_message("leaks found within 6 and 12 readings, by samples (512 KiB) leaked a reading\n");
+    print_message("readings until half and 95 %% of the leaks were named, by samples (512 KiB) "
+                  "leaked a reading\n%-20s",
+                  "");
+    for (size_t i = 0; i < LS_ARRAY_LENGTH(samples); i++)
+        print_message("  %10.1f", samples[i]);
+    print_message("\n");
     for (size_t place = 0; place < LS_ARRAY_LENGTH(places); place++) {
-        print_message("%-32s", places[place].name);
+        print_message("%-20s", places[place].name);
         for (size_t i = 0; i < LS_ARRAY_LENGTH(samples); i++) {
-            struct detection found = detection_of(places[place].kind, places[place].live_bytes,
-                                                  places[place].calm, samples[i]);
+            struct delay delay = delay_of(&places[place], samples[i]);
 
-            print_message("  %2.0f: %3.0f %% %3.0f %%", samples[i], 100.0 * found.in_six,
-                          100.0 * found.in_twelve);
+            print_delay(delay.half);
+            print_delay(delay.most);
+            /* What docs/statistics.md promises where nothing hides the leak... */
+            if (places[place].kind == SIMULATED_CONSTANT)
+                assert_true(delay.most <= fmax(8.0, 200.0 / samples[i]));
+            /* ...and where other resources of the site do. */
+            if (samples[i] >= 100.0)
+                assert_true(delay.most <= 30);
         }
         print_message("\n");
     }
 }
 
-static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
-static void time_to_detection(void **state)
+/* Mann-Kendall's statistic over independent readings, a standard normal variable
+ * (https://doi.org/10.2307/1907187). */
+static double mann_kendall_score(const struct ls_trend_series *series)
 {
-    static const double rates[] = {0.1, 0.3, 1, 3, 10, 30, 100, 1000};
-    static const struct { const char *name; enum simulated_kind kind; double live; double life; } places[] = {
-        {"new", SIMULATED_CONSTANT, 0, 1}, {"10M stay", SIMULATED_CONSTANT, 10e6, 1},
-        {"10M churn .3", SIMULATED_CHURN, 10e6, .3}, {"10M churn 6", SIMULATED_CHURN, 10e6, 6}, {"10M churn 60", SIMULATED_CHURN, 10e6, 60},
-        {"100M churn .3", SIMULATED_CHURN, 100e6, .3},{"100M churn 6", SIMULATED_CHURN, 100e6, 6},{"100M churn 60", SIMULATED_CHURN, 100e6, 60},
-        {"100M LRU 30", SIMULATED_LRU, 100e6, 30},
-        {"100M garbage 10", SIMULATED_GARBAGE, 100e6, 10},
-        {"100M queue 10", SIMULATED_QUEUE, 100e6, 10}};
-    int leaks = 100;
-    (void)state; if (getenv("NOTIME")) return;
-    for (size_t place = 0; place < LS_ARRAY_LENGTH(places); place++) {
-        printf("%-16s", places[place].name);
-        for (size_t r = 0; r < LS_ARRAY_LENGTH(rates); r++) {
-            struct simulation_random random = {.state = place * 100 + r};
-            int times[1000];
-            for (int l = 0; l < leaks; l++) {
-                struct simulation_history history;
-                struct ls_trend_point point;
-                int most = rates[r] < 1 ? 2000 : 600, calm = 100;
-                simulated_site_init(&site, &random, places[place].kind, true);
-                site.count = 0;
-                site.live_bytes = places[place].live; site.life = places[place].life; site.block_bytes = 1000;
-                site.now = -1000; site.clock = places[place].kind == SIMULATED_LRU || places[place].kind == SIMULATED_QUEUE ? site.arrived : site.now;
-                for (int i = 0; i < 1000; i++) simulated_site_step(&site, &point);
-                site.leak_bytes = rates[r] * SIMULATION_SAMPLE_BYTES;
-                site.leak_from = calm + 1;
-                simulation_history_init(&history);
-                was_settling = false;
-                times[l] = 99999;
-                for (int i = 1; i <= calm + most; i++) {
-                    simulated_site_step(&site, &point);
-                    simulation_history_add(&history, &point);
-                    if (i > calm && is_rising(&history)) { times[l] = i - calm; break; }
-                }
-            }
-            qsort(times, leaks, sizeof(int), compare);
-            printf("  %g: %d %d", rates[r], times[leaks / 2], times[leaks * 95 / 100]);
+    double count = (double)series->count;
+    double sum = 0.0;
+
+    for (size_t later = 1; later < series->count; later++) {
+        for (size_t earlier = 0; earlier < later; earlier++) {
+            double change = series->points[later].live_bytes - series->points[earlier].live_bytes;
+
+            sum += change > 0.0 ? 1.0 : change < 0.0 ? -1.0 : 0.0;
         }
-        printf("\n");
     }
+    return sum / sqrt(count * (count - 1.0) * (2.0 * count + 5.0) / 18.0);
+}
+
+static void a_plain_trend_test_would_alarm_on_healthy_churn(void **state)
+{
+    struct simulation_random random = {.state = 21};
+    unsigned plain = 0;
+    unsigned ours = 0;
+    const unsigned sites = 1000;
+
+    (void)state;
+    for (unsigned run = 0; run < sites; run++) {
+        struct ls_trend_series series;
+        struct watch watch;
+
+        simulated_site_init(&site, &random, SIMULATED_CHURN, true);
+        watch_init(&watch);
+        for (int i = 0; i < LS_TREND_POINTS_MAX; i++) {
+            struct ls_trend_point point;
+
+            step(&watch, &point);
+        }
+        series = simulation_series(&watch.history);
+        plain += mann_kendall_score(&series) > 4.0;
+        ours += is_rising(&watch);
+    }
+    print_message("of %u healthy churning sites, after 64 readings: Mann-Kendall above 4 sigma %u, "
+                  "rising %u\n",
+                  sites, plain, ours);
+    /* 4 sigma promises one in 30,000. */
+    assert_true(plain > sites / 20);
+    assert_true(ours <= 1);
 }
 
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(healthy_sites_hardly_ever_rise),
-        cmocka_unit_test(time_to_detection),
-        cmocka_unit_test(leaks_that_stand_out_of_the_sampling_error_are_found_within_six_readings),
+        cmocka_unit_test(a_plain_trend_test_would_alarm_on_healthy_churn),
+        cmocka_unit_test(leaks_are_named_in_the_time_that_their_rate_permits),
     };
 
-    if (count > 1 && atoi(arguments[1]) > 0)
+    if (count > 1 && atoi(arguments[1]) > 0) {
         hours = (unsigned)atoi(arguments[1]);
+        leaks = 200;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
