@@ -318,6 +318,7 @@ static void describe_process(const struct ls_judgement *judgement, struct ls_sna
     snapshot->process.pid = ls_runtime.pid;
     snapshot->process.command = ls_runtime.command;
     snapshot->process.program = ls_runtime.program;
+    snapshot->process.run = ls_runtime.run.name;
     snapshot->process.started_at = ls_runtime.started_at;
     snapshot->process.uptime_s = now - ls_runtime.started_at;
     snapshot->process.limit_bytes = judgement->limit_bytes;
