@@ -255,8 +255,8 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     order = ls_arena_take(arena, count * sizeof(*order));
     if (order == NULL)
         return -ENOMEM;
-    listed = fitting(arena, order, ls_picture_order(order, count));
     ls_picture_peers_begin(now_ns);
+    listed = fitting(arena, order, ls_picture_order(order, count));
     views = ls_arena_take(arena, listed * sizeof(*views));
     if (views == NULL && listed > 0)
         return -ENOMEM;

@@ -131,6 +131,9 @@ def start_services(services, node, scratch, refused):
         port = services.start(name, [node, heap, EXAMPLES / "blocked-peer/server.js"], FIXED=fixed,
                               COLLECTOR=refused)
         services.load(node, "blocked-peer", port, 20)
+    # A list too short for all of its sites and peers: what fails comes first.
+    services.start("many peers", [node, ROOT / "tests/prometheus/programs/peers.js"], ",top=6",
+                   REFUSED=refused)
     port = services.start("loop", [node, heap, EXAMPLES / "blocked-loop/server.js"])
     services.load(node, "blocked-loop", port, 3)
     service = build_service(scratch)
@@ -151,6 +154,7 @@ WANTED = [
     ("LeakshimSiteRising", "listeners", {"function": "getData", "resource": "js"}),
     ("LeakshimLimitNear", "listeners", {"severity": "critical"}),
     ("LeakshimPeerFailing", "peer", {}),
+    ("LeakshimPeerFailing", "many peers", {}),
     ("LeakshimEventLoopDelay", "loop", {}),
     ("LeakshimSiteRising", "service", {"function": "session_open", "resource": "heap"}),
     ("LeakshimMemoryGrowth", "service", {}),
@@ -193,9 +197,11 @@ def check_alerts(checks, services, monitoring):
         name = f", and names {wanted[2]['function']}" if "function" in wanted[2] else ""
         checks.true(f"{wanted[0]} fires for the {wanted[1]}{name}", wanted not in left,
                     told(monitoring.firing()))
-    peers = {labels["peer"] for labels, _ in monitoring.query(
-        f'max_over_time(ALERTS{{alertname="LeakshimPeerFailing",pid="{services.pid("peer")}"}}[10m])')}
-    checks.equal("the peer's alert has the address", peers, {f"127.0.0.1:{services.refused}"})
+    for name in ("peer", "many peers"):
+        peers = {labels["peer"] for labels, _ in monitoring.query(
+            f'max_over_time(ALERTS{{alertname="LeakshimPeerFailing",pid="{services.pid(name)}"}}[10m])')}
+        checks.equal(f"the alert for the {name} has the address of the one that refuses", peers,
+                     {f"127.0.0.1:{services.refused}"})
 
 
 def check_files(checks, tools, services):
@@ -272,10 +278,10 @@ def check_repaired(checks, services, monitoring):
             for name in ("loop", "listeners, fixed")}
     blocked, other = (max(value for _, value in samples) for samples in late.values())
     checks.true("another loop is less late by far", other < blocked / 2, late)
-    for name in ("loop", "peer"):
+    for name in ("loop", "peer", "many peers"):
         alerts = {labels["alertname"] for labels, _ in fired if labels["pid"] == services.pid(name)}
         allowed = {"LeakshimEventLoopDelay", "LeakshimEventLoopBlocked"}
-        if name == "peer":
+        if name != "loop":
             allowed |= {"LeakshimPeerFailing", "LeakshimSiteRising", "LeakshimMemoryGrowth",
                         "LeakshimLimitNear"}
         checks.true(f"nothing else fires for the {name}", alerts <= allowed, alerts)
