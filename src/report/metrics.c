@@ -150,13 +150,13 @@ static void write_event_loops(struct ls_exposition *exposition, const struct ls_
     if (snapshot->event_loop_count == 0)
         return;
     loop_family(exposition, snapshot, "nodejs_eventloop_lag_p50_seconds",
-                "The 50th percentile of the event loop delays.", 0);
+                "The 50th percentile of the recorded event loop delays.", 0);
     loop_family(exposition, snapshot, "nodejs_eventloop_lag_p95_seconds",
-                "The 95th percentile of the event loop delays.", 1);
+                "The 95th percentile of the recorded event loop delays.", 1);
     loop_family(exposition, snapshot, "nodejs_eventloop_lag_p99_seconds",
-                "The 99th percentile of the event loop delays.", 2);
+                "The 99th percentile of the recorded event loop delays.", 2);
     loop_family(exposition, snapshot, "nodejs_eventloop_lag_max_seconds",
-                "The longest event loop delay.", 3);
+                "The maximum recorded event loop delay.", 3);
     loop_family(exposition, snapshot, "nodejs_eventloop_utilization_ratio",
                 "Share of the time the event loop was busy, 0 to 1.", 4);
 }

@@ -27,7 +27,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from harness import Checks
 from tools import (Monitoring, PATIENCE, ROOT, SHIPPED, clean_environment, get, promtool, shorten,
                    unpack)
-from versions import fetch_node
+from versions import fetch_node, fetch_package
 
 EXAMPLES = ROOT / "examples"
 # Alerts come after 20 to 40 seconds on an idle machine.
@@ -113,6 +113,30 @@ def check_shipped(checks, tools, scratch):
     checks.true("the rules' test can fail", promtool(tools, "test", "rules", test).returncode != 0)
 
 
+# Families whose names, types and HELP prom-client has too.
+PROM_CLIENTS = ("process_resident_memory_bytes", "process_start_time_seconds",
+                "nodejs_eventloop_lag_p50_seconds", "nodejs_eventloop_lag_p99_seconds",
+                "nodejs_eventloop_lag_max_seconds", "nodejs_heap_size_used_bytes",
+                "nodejs_heap_size_total_bytes", "nodejs_external_memory_bytes")
+
+
+def check_known_names(checks, node):
+    """docs/prometheus.md says which names are prom-client's: asked of it."""
+    package, problem = fetch_package("prom-client", "prom-client@15.1.3")
+    checks.equal("npm has prom-client", problem, None)
+    if problem:
+        return
+    script = ("const client = require(process.argv[1]); client.collectDefaultMetrics();"
+              "client.register.metrics().then((text) => { console.log(text); process.exit(); });")
+    done = subprocess.run([node, "-e", script, package], capture_output=True, text=True, check=False,
+                          env=clean_environment(), timeout=PATIENCE)
+    ours = (ROOT / "tests/unit/golden/leaking.metrics.prom").read_text()
+    for name in PROM_CLIENTS:
+        lines = re.findall(rf"^# (?:HELP|TYPE) {name} .*\n", ours, flags=re.M)
+        checks.true(f"prom-client has {name}", len(lines) == 2 and all(
+            line in done.stdout for line in lines), f"{lines}\n{done}")
+
+
 def build_service(scratch):
     service = scratch / "service"
     sources = EXAMPLES / "c-service"
@@ -138,7 +162,7 @@ def start_services(services, node, scratch, refused):
     services.load(node, "blocked-loop", port, 3)
     service = build_service(scratch)
     for name, arguments in (("service", []), ("service, fixed", ["--fixed"])):
-        services.start(name, [service, *arguments, "--load=300", f"--seconds={LOAD_SECONDS}"],
+        services.start(name, [service, *arguments, "--load=400", f"--seconds={LOAD_SECONDS}"],
                        ",mode=exact")
     odd = scratch / 'no"de\\ {x}'
     odd.symlink_to(node)
@@ -222,10 +246,6 @@ def check_files(checks, tools, services):
         checks.true(f"a Node server has {family}", f"\n{family}{{" in node)
     sites = re.findall(r"^leakshim_site_live_bytes\{", node, flags=re.M)
     checks.true("at most 50 sites", 0 < len(sites) <= 50, len(sites))
-
-
-def unescape(value):
-    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], value)
 
 
 def check_names(checks, services, monitoring):
@@ -400,6 +420,7 @@ def main():
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="leakshim-prometheus."))
     try:
         check_shipped(checks, tools, scratch)
+        check_known_names(checks, node)
         check_together(checks, tools, library, node, scratch)
     finally:
         if checks.failed == 0 and sys.exc_info()[0] is None:
