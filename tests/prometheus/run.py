@@ -286,6 +286,16 @@ def check_scrapes(checks, services, monitoring):
                      f"{samples} {monitoring.log()}")
 
 
+def check_documented(checks, monitoring):
+    """The expressions in docs/prometheus.md find what they say."""
+    text = (ROOT / "docs/prometheus.md").read_text()
+    expressions = re.findall(r"^ {4,}((?:sum|rate)\b.*)$", text, flags=re.M)
+    checks.equal("expressions in the documentation", len(expressions), 2)
+    for expression in expressions:
+        samples = monitoring.query(expression)
+        checks.true(f"{expression} has an answer", samples)
+
+
 def check_repaired(checks, services, monitoring):
     fired = monitoring.query('max_over_time(ALERTS{alertstate="firing"}[10m])')
     for name in REPAIRED:
@@ -395,6 +405,7 @@ def check_together(checks, tools, library, node, scratch):
         check_files(checks, tools, services)
         check_names(checks, services, monitoring)
         check_scrapes(checks, services, monitoring)
+        check_documented(checks, monitoring)
         check_repaired(checks, services, monitoring)
         check_ends(checks, tools, services, monitoring)
         check_collecting(checks, tools, services, scratch)
