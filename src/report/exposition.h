@@ -6,8 +6,8 @@
  *
  * Every sample carries the labels of the run: program, pid, and run, the name of its directory. So
  * one collector can read many runs, also those of programs that execute themselves anew and of
- * containers, in each of which the service is pid 1: two samples with the same labels would void
- * the whole scrape.
+ * containers, in each of which the service is pid 1: of two samples with the same labels
+ * node_exporter drops one.
  */
 #ifndef LS_REPORT_EXPOSITION_H
 #define LS_REPORT_EXPOSITION_H

@@ -13,7 +13,7 @@
  * breaks in two.
  *
  * HELP is the same text for every process, and that of other exporters where the name is theirs
- * too: node_exporter refuses one name with two texts.
+ * too: of one name with two texts node_exporter drops one.
  */
 
 static void state_set(struct ls_exposition *exposition, const char *name, const char *help,

@@ -81,8 +81,9 @@ static bool is_before(const struct peers *peers, const struct ls_peer_place *pla
 
 /*
  * A site's other peers, told as one, are left out: peers come and go between them and the listed
- * ones, and their sum would fall where a counter must not. Of two addresses that look the same in a
- * label (unix sockets may be named with any bytes) the second would void the whole scrape.
+ * ones, and their sum would fall where a counter must not. Of addresses that look the same in a
+ * label (unix sockets may be named with any bytes) there is the first: no series may be there
+ * twice.
  */
 static void choose_peers(const struct ls_snapshot *snapshot, struct peers *peers)
 {

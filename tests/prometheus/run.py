@@ -270,6 +270,10 @@ def check_scrapes(checks, services, monitoring):
     """Many processes in one directory, beside node_exporter's own process metrics."""
     status, text = get(monitoring.exporter, "/metrics")
     checks.equal("node_exporter answers", status, 200, text[:600])
+    # Of two series with the same labels it drops one, and counts that here.
+    checks.true("and finds no series twice and no two texts of one metric", re.search(
+        r'^promhttp_metric_handler_errors_total\{cause="gathering"\} 0$', text, flags=re.M),
+                monitoring.log())
     own = re.search(r"^process_resident_memory_bytes \d", text, flags=re.M)
     checks.true("and its own memory is there beside the others'", own is not None)
     runs = {labels["run"] for labels, _ in monitoring.query("leakshim_final")}
