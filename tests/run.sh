@@ -83,6 +83,7 @@ group "the benchmark's programs" \
 group "command line" sh tests/cli/test_cli.sh build/dev
 group "check" python3 tests/cli/test_check.py build/dev
 group "report and diff" python3 tests/cli/test_report.py build/dev
+group "prometheus" python3 tests/prometheus/run.py --library build/dev/libleakshim.so
 group "manual and completions" python3 tests/cli/test_manual.py build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
 group "quickstart" sh examples/quickstart.sh

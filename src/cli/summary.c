@@ -20,6 +20,7 @@ static void read_process(struct ls_fields *fields, const json_t *root, struct ls
     snapshot->process.pid = ls_field_integer(fields, process, "pid");
     snapshot->process.command = ls_field_string(fields, process, "command");
     snapshot->process.program = ls_field_string(fields, process, "program");
+    snapshot->process.run = "";
     snapshot->process.started_at = ls_field_time(fields, process, "started_at");
     snapshot->process.uptime_s = ls_field_known(fields, process, "uptime_s", 0);
     snapshot->process.limit_bytes = ls_field_known(fields, process, "limit_bytes", 0);

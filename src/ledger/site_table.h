@@ -46,6 +46,7 @@ struct ls_site {
     uint32_t index;                 /* in the table, for data kept beside it */
     uint32_t next_in_bucket;        /* index plus one */
     uint32_t listed; /* place in the picture that is being taken, plus one; 0 otherwise */
+    uint32_t failed; /* sockets: attempts to connect, as of the last picture */
     struct ls_tally tally;
     double peak_live_bytes;
     double first_seen_s;

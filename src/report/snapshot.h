@@ -181,6 +181,7 @@ struct ls_snapshot {
         pid_t pid;
         const char *command; /* the command line, arguments joined by spaces, at most 4 KiB */
         const char *program; /* base name of the executable */
+        const char *run;     /* name of the run's directory; "" when read back from a summary */
         double started_at;   /* seconds since 1970 */
         double uptime_s;
         double limit_bytes;       /* 0: none */

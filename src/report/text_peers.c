@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "report/line.h"
+#include "report/peer_order.h"
 #include "report/text_sites.h"
 #include "report/units.h"
 
@@ -19,32 +20,6 @@ enum {
     LIFE_END = 80,
     FUNCTION_COLUMN = 82,
 };
-
-struct place {
-    const struct ls_snapshot_site *site;
-    const struct ls_snapshot_peer *peer;
-};
-
-static bool comes_before(const struct ls_snapshot_peer *one, const struct ls_snapshot_peer *other)
-{
-    return one->failed > other->failed ||
-           (one->failed >= other->failed && one->opened > other->opened);
-}
-
-/* Keeps the first few in order. */
-static size_t insert(struct place *places, size_t count, struct place new)
-{
-    size_t at = count;
-
-    while (at > 0 && comes_before(new.peer, places[at - 1].peer)) {
-        if (at < PEERS_LISTED)
-            places[at] = places[at - 1];
-        at--;
-    }
-    if (at < PEERS_LISTED)
-        places[at] = new;
-    return count < PEERS_LISTED ? count + 1 : count;
-}
 
 static void count_to(struct ls_line *line, double count, size_t end)
 {
@@ -69,7 +44,7 @@ static void time_to(struct ls_line *line, double seconds, size_t end)
     ls_line_align_right(line, start, end);
 }
 
-static void peer_line(struct ls_line *line, const struct place *place)
+static void peer_line(struct ls_line *line, const struct ls_peer_place *place)
 {
     const struct ls_snapshot_peer *peer = place->peer;
     size_t start;
@@ -115,16 +90,10 @@ static bool remarks(struct ls_line *line, const struct ls_snapshot_peer *peer)
 
 void ls_text_write_peers(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
-    struct place places[PEERS_LISTED];
-    size_t count = 0;
+    struct ls_peer_place places[PEERS_LISTED];
+    size_t count = ls_peer_order(snapshot, places, PEERS_LISTED);
     struct ls_line line;
 
-    for (size_t i = 0; i < snapshot->site_count; i++) {
-        const struct ls_snapshot_site *site = &snapshot->sites[i];
-
-        for (size_t k = 0; k < site->peer_count; k++)
-            count = insert(places, count, (struct place){site, &site->peers[k]});
-    }
     if (count == 0)
         return;
     ls_emitter_string(emitter, "\nSocket peers\n"

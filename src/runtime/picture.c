@@ -255,8 +255,8 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     order = ls_arena_take(arena, count * sizeof(*order));
     if (order == NULL)
         return -ENOMEM;
-    listed = fitting(arena, order, ls_picture_order(order, count));
     ls_picture_peers_begin(now_ns);
+    listed = fitting(arena, order, ls_picture_order(order, count));
     views = ls_arena_take(arena, listed * sizeof(*views));
     if (views == NULL && listed > 0)
         return -ENOMEM;
@@ -318,6 +318,7 @@ static void describe_process(const struct ls_judgement *judgement, struct ls_sna
     snapshot->process.pid = ls_runtime.pid;
     snapshot->process.command = ls_runtime.command;
     snapshot->process.program = ls_runtime.program;
+    snapshot->process.run = ls_runtime.run.name;
     snapshot->process.started_at = ls_runtime.started_at;
     snapshot->process.uptime_s = now - ls_runtime.started_at;
     snapshot->process.limit_bytes = judgement->limit_bytes;

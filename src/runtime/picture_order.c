@@ -9,8 +9,10 @@
  * kernel needs for one. Without it they would come last in every list, and be cut off it. */
 #define BYTES_PER_COUNTED 16384.0
 
-/* Sockets that fail and are closed at once hold nothing, and are what is looked for. */
+/* Sockets that fail and are closed at once hold nothing, and are what is looked for: an attempt
+ * that failed counts as one that is open, up to 64 MiB of them. */
 #define BYTES_PER_SOCKET_SITE 262144.0
+#define FAILED_MAX            4096
 
 static double weight(const struct ls_site *site, double bytes, double count)
 {
@@ -26,8 +28,12 @@ static double growth(const struct ls_site *site)
 
 static double holding(const struct ls_site *site)
 {
-    return weight(site, site->tally.live_bytes, site->tally.live_count) +
-           (site->resource == LS_RESOURCE_SOCKET ? BYTES_PER_SOCKET_SITE : 0);
+    double held = weight(site, site->tally.live_bytes, site->tally.live_count);
+
+    if (site->resource != LS_RESOURCE_SOCKET)
+        return held;
+    return held + BYTES_PER_SOCKET_SITE +
+           BYTES_PER_COUNTED * (site->failed < FAILED_MAX ? site->failed : FAILED_MAX);
 }
 
 /* True when `first` is listed before `second`. The id decides between equals, so that the order

@@ -15,8 +15,12 @@
 /* One address of a site, over all its stacks. */
 struct group {
     const struct ls_peer *first;
-    double opened;
+    double weight;
 };
+
+/* Attempts a failed one counts for: who refuses is looked for, and may be one of many peers that a
+ * runtime's one function connects to. */
+#define FAILED_WEIGHT 16.0
 
 struct sums {
     uint64_t connect_times[LS_PEER_CLASSES];
@@ -83,6 +87,30 @@ static void count_unused(uint64_t now_ns)
     ls_connections_begin_asking(end);
 }
 
+static struct ls_site *site_of(const struct ls_peer *peer)
+{
+    struct ls_site **sites = ls_ledger.stack_sites[LS_RESOURCE_SOCKET];
+
+    if (sites == NULL || peer->stack >= ls_ledger.stacks.capacity)
+        return NULL;
+    return sites[peer->stack];
+}
+
+static void count_failures(void)
+{
+    const struct ls_peer *peer;
+    struct ls_site *site;
+
+    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+        if ((site = site_of(peer)) != NULL)
+            site->failed = 0;
+    }
+    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+        if ((site = site_of(peer)) != NULL)
+            site->failed += (uint32_t)ls_load_relaxed(&peer->failed);
+    }
+}
+
 void ls_picture_peers_begin(uint64_t now_ns)
 {
     double seconds = (double)(now_ns - last_ns) / (double)LS_NS_PER_S;
@@ -97,15 +125,13 @@ void ls_picture_peers_begin(uint64_t now_ns)
         peer->unused = 0;
     }
     count_unused(now_ns);
+    count_failures();
     last_ns = now_ns;
 }
 
 static bool belongs_to(const struct ls_peer *peer, const struct ls_site *site)
 {
-    struct ls_site **sites = ls_ledger.stack_sites[LS_RESOURCE_SOCKET];
-
-    return sites != NULL && ls_load_relaxed(&peer->opened) > 0 &&
-           peer->stack < ls_ledger.stacks.capacity && sites[peer->stack] == site;
+    return ls_load_relaxed(&peer->opened) > 0 && site_of(peer) == site;
 }
 
 static bool same_address(const struct ls_peer *one, const struct ls_peer *other)
@@ -134,27 +160,28 @@ static size_t group_addresses(const struct ls_site *site)
             at++;
         if (at == count)
             groups[count++] = (struct group){.first = peer};
-        groups[at].opened += (double)ls_load_relaxed(&peer->opened);
+        groups[at].weight += (double)ls_load_relaxed(&peer->opened) +
+                             (FAILED_WEIGHT - 1) * (double)ls_load_relaxed(&peer->failed);
     }
     return count;
 }
 
-/* Moves the busiest to the front. */
+/* Moves those that matter most to the front. */
 static size_t choose(size_t count)
 {
     size_t listed = count < LS_SNAPSHOT_PEERS_MAX ? count : LS_SNAPSHOT_PEERS_MAX;
 
     for (size_t i = 0; i < listed; i++) {
-        size_t busiest = i;
+        size_t best = i;
         struct group held;
 
         for (size_t k = i + 1; k < count; k++) {
-            if (groups[k].opened > groups[busiest].opened)
-                busiest = k;
+            if (groups[k].weight > groups[best].weight)
+                best = k;
         }
         held = groups[i];
-        groups[i] = groups[busiest];
-        groups[busiest] = held;
+        groups[i] = groups[best];
+        groups[best] = held;
     }
     return listed;
 }

@@ -1,5 +1,6 @@
 /*
- * The peers of the sockets that a picture lists: the busiest of each site, the rest as one.
+ * The peers of the sockets that a picture lists: of each site the busiest and those that fail, the
+ * rest as one.
  */
 #ifndef LS_RUNTIME_PICTURE_PEERS_H
 #define LS_RUNTIME_PICTURE_PEERS_H
@@ -15,7 +16,8 @@
 #define LS_PICTURE_PEERS_BYTES                                                                     \
     ((LS_SNAPSHOT_PEERS_MAX + 1) * (sizeof(struct ls_snapshot_peer) + 192))
 
-/* Before the others, once a picture: what has been opened since the last. */
+/* Before the others and before the sites are put in order, once a picture: what has been opened
+ * since the last, and how often it failed. */
 void ls_picture_peers_begin(uint64_t now_ns);
 /* Fills in the peers of one site. Under the collector's lock; nothing when the arena is full. */
 void ls_picture_peers(struct ls_arena *arena, const struct ls_site *site,

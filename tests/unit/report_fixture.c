@@ -1,4 +1,5 @@
 #include "report_fixture.h"
+#include "report_fixture_hostile.h"
 #include "report_fixture_isolates.h"
 
 #include <string.h>
@@ -251,6 +252,7 @@ void fixture_leaking_node(struct ls_snapshot *snapshot)
         .process = {.pid = 4242,
                     .command = "node --max-old-space-size=400 /srv/users/src/server.js",
                     .program = "node",
+                    .run = "node.4242.20261121T083006Z",
                     .started_at = 1795249806.25,
                     .uptime_s = 80.26,
                     .limit_bytes = 512 * MIB,
@@ -346,6 +348,7 @@ void fixture_clean_service(struct ls_snapshot *snapshot)
         .process = {.pid = 77,
                     .command = "/usr/sbin/relayd --foreground",
                     .program = "relayd",
+                    .run = "relayd.77.20261121T082957Z",
                     .started_at = 1795249797.9,
                     .uptime_s = 7202.1,
                     .limit_source = "none"},
@@ -376,22 +379,6 @@ void fixture_clean_service(struct ls_snapshot *snapshot)
     };
     store_message(snapshot);
 }
-
-#define HOSTILE                                                                                    \
-    "a\"b\\c\n\t\x01\x1b[31m\x7f\xff\xc3(\xed\xa0\x80\xe2\x80\xae\xc3\xa9\xf0\x9f\x90\x9b"
-
-static const struct ls_snapshot_frame hostile_frames[] = {
-    {.pc = UINT64_MAX,
-     .module = HOSTILE,
-     .build_id = "",
-     .offset = UINT64_MAX,
-     .function = HOSTILE,
-     .file = HOSTILE,
-     .line = UINT32_MAX,
-     .language = "c"},
-    {.pc = 0x1000, .module = "", .build_id = "", .function = "", .file = "", .language = "jit"},
-    C_FRAME(0x2000, "/lib/libhostile.so", "00", 0x20, "tail\xe2\x80"),
-};
 
 void fixture_hostile_degraded(struct ls_snapshot *snapshot)
 {
@@ -451,6 +438,7 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
         .process = {.pid = 1,
                     .command = HOSTILE,
                     .program = HOSTILE,
+                    .run = "a_b_c.1.19700101T000000Z",
                     .started_at = -5,
                     .uptime_s = not_a_number,
                     .limit_bytes = infinite,

@@ -345,7 +345,7 @@ static void an_empty_snapshot_prints(void **state)
 {
     struct fixture_output output = {0};
     struct ls_snapshot snapshot = {
-        .process = {.command = "", .program = "", .limit_source = "none"},
+        .process = {.command = "", .program = "", .run = "", .limit_source = "none"},
         .settings = {.mode = "", .track = "", .allocator = ""},
         .verdict = {.message = "learning"},
     };
