@@ -21,15 +21,16 @@ enum {
     OPTION_COLOR,
 };
 
-enum format { FORMAT_TEXT, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
+enum format { FORMAT_TEXT, FORMAT_HTML, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
 enum { VALUE_COUNT = 3 };
 
-static const char *const format_names[FORMAT_COUNT] = {"text", "folded", "pprof"};
+static const char *const format_names[FORMAT_COUNT] = {"text", "html", "folded", "pprof"};
 static const char *const value_names[VALUE_COUNT] = {"live", "growth", "count"};
 
 static const struct ls_command_option options[] = {
     {"format", "FORMAT", OPTION_FORMAT,
-     "text; folded, for flamegraph.pl and speedscope; pprof, for go tool pprof"},
+     "text; html, one page with curves and flame graphs; folded, for flamegraph.pl and\n"
+     "speedscope; pprof, for go tool pprof"},
     {"value", "VALUE", OPTION_VALUE,
      "what folded stacks weigh: live (bytes), growth (bytes a minute) or count"},
     {"output", "FILE", OPTION_OUTPUT, "write there instead of to stdout"},
@@ -59,7 +60,7 @@ static int read_arguments(int count, char **arguments, struct request *request)
             return ls_command_print_help(command);
         if (code == OPTION_FORMAT &&
             !ls_quantity_word(optarg, format_names, FORMAT_COUNT, &request->format))
-            return ls_command_bad_value(command, "format", "text, folded or pprof");
+            return ls_command_bad_value(command, "format", "text, html, folded or pprof");
         if (code == OPTION_VALUE &&
             !ls_quantity_word(optarg, value_names, VALUE_COUNT, &request->value))
             return ls_command_bad_value(command, "value", "live, growth or count");
@@ -78,6 +79,8 @@ static int write_report(const struct request *request, const struct ls_runs *run
 {
     bool has_color = ls_terminal_has_color(file, request->color);
 
+    if (request->format == FORMAT_HTML)
+        return ls_report_html(runs, (double)time(NULL), file);
     if (request->format == FORMAT_FOLDED)
         return ls_report_folded(runs, (enum ls_report_value)request->value, file);
     if (request->format == FORMAT_PPROF)
