@@ -17,8 +17,10 @@
 #define SITES_MAX            500
 #define SITES_LEAST_OF_A_RUN 25
 #define RISING_MAX           50
-/* Above it a double has no fractions, and a reader of JSON no certainty. */
-#define WHOLE_MAX 9007199254740992.0
+/* Above the first a double has no fractions, and a reader of JSON no certainty; above the second no
+ * figure makes sense, and axes would burst. */
+#define WHOLE_MAX  9007199254740992.0
+#define NUMBER_MAX 1e18
 
 static json_t *copy_text(const char *text)
 {
@@ -40,6 +42,16 @@ static json_t *copy_text(const char *text)
         used += ls_utf8_encode(character, clean + used);
     }
     return json_stringn(clean, used);
+}
+
+/* Numbers are read as reals and would all be written with a fraction. */
+static json_t *copy_number(double number)
+{
+    if (number < WHOLE_MAX && number > -WHOLE_MAX && number == (double)(json_int_t)number)
+        return json_integer((json_int_t)number);
+    return json_real(number > NUMBER_MAX    ? NUMBER_MAX
+                     : number < -NUMBER_MAX ? -NUMBER_MAX
+                                            : number);
 }
 
 static json_t *copy_value(const json_t *value, unsigned depth);
@@ -72,15 +84,10 @@ static json_t *copy_object(const json_t *object, const char *left_out, unsigned 
 
 static json_t *copy_value(const json_t *value, unsigned depth)
 {
-    double number = json_number_value(value);
-
     if (json_is_string(value))
         return copy_text(json_string_value(value));
-    /* Numbers are read as reals and would all be written with a fraction. */
     if (json_is_number(value))
-        return number < WHOLE_MAX && number > -WHOLE_MAX && number == (double)(json_int_t)number
-                   ? json_integer((json_int_t)number)
-                   : json_real(number);
+        return copy_number(json_number_value(value));
     if (json_is_boolean(value))
         return json_boolean(json_is_true(value));
     if (depth < DEPTH_MAX && json_is_array(value))
@@ -130,6 +137,19 @@ static json_t *describe_site(const json_t *site, struct frames *frames)
     return copy;
 }
 
+static json_t *describe_history(const struct ls_run *run)
+{
+    struct ls_html_point *points = NULL;
+    size_t count = ls_html_history(run->directory, &points);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            list, json_pack("[o, o]", copy_number(points[i].time_s), copy_number(points[i].bytes)));
+    free(points);
+    return list;
+}
+
 static json_t *describe_run(const struct ls_run *run, double now, size_t site_limit,
                             struct frames *frames)
 {
@@ -145,8 +165,7 @@ static json_t *describe_run(const struct ls_run *run, double now, size_t site_li
                      ls_ending_names[ls_story_ending(&run->summary.snapshot, now)],
                      "sites_left_out", (json_int_t)(count > site_limit ? count - site_limit : 0),
                      "detailed", (int)(site_limit > 0), "history",
-                     site_limit > 0 ? ls_html_history(run->directory) : json_array(), "summary",
-                     summary);
+                     site_limit > 0 ? describe_history(run) : json_array(), "summary", summary);
 }
 
 static json_t *describe_service(const struct ls_runs *runs, size_t first, size_t skipped,

@@ -2,23 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define POINTS_MAX 400
+#define POINTS_MAX 800
 /* Twice what the library lets a file grow to. */
 #define BYTES_MAX (2U << 20)
 
 struct curve {
     size_t count;
-    struct {
-        double time_s;
-        double bytes;
-    } points[2 * POINTS_MAX];
+    struct ls_html_point points[POINTS_MAX];
 };
 
 /* Half as many points, each the higher of two neighbours. */
@@ -41,7 +40,7 @@ static void add_line(struct curve *curve, const char *line, size_t length)
     const json_t *bytes = json_object_get(object, "rss_bytes");
 
     if (json_is_number(time_s) && json_is_number(bytes)) {
-        if (curve->count == 2 * POINTS_MAX)
+        if (curve->count == POINTS_MAX)
             thin_out(curve);
         curve->points[curve->count].time_s = json_number_value(time_s);
         curve->points[curve->count++].bytes = json_number_value(bytes);
@@ -80,18 +79,15 @@ static void add_file(struct curve *curve, const char *directory, const char *nam
     fclose(file);
 }
 
-json_t *ls_html_history(const char *directory)
+size_t ls_html_history(const char *directory, struct ls_html_point **points)
 {
-    struct curve *curve = calloc(1, sizeof(*curve));
-    json_t *points = json_array();
+    struct curve curve = {.count = 0};
 
-    if (curve != NULL) {
-        add_file(curve, directory, "history.1.jsonl");
-        add_file(curve, directory, "history.jsonl");
-    }
-    for (size_t i = 0; curve != NULL && i < curve->count; i++)
-        json_array_append_new(points,
-                              json_pack("[f, f]", curve->points[i].time_s, curve->points[i].bytes));
-    free(curve);
-    return points;
+    add_file(&curve, directory, "history.1.jsonl");
+    add_file(&curve, directory, "history.jsonl");
+    *points = calloc(curve.count + 1, sizeof(**points));
+    if (*points == NULL)
+        return 0;
+    memcpy(*points, curve.points, curve.count * sizeof(**points));
+    return curve.count;
 }

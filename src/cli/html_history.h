@@ -4,13 +4,18 @@
 #ifndef LS_CLI_HTML_HISTORY_H
 #define LS_CLI_HTML_HISTORY_H
 
-#include <jansson.h>
+#include <stddef.h>
+
+struct ls_html_point {
+    double time_s; /* since the run began */
+    double bytes;
+};
 
 /*
- * An array of [uptime_s, rss_bytes], at most a few hundred points: of neighbours the higher stays,
- * so that no peak is lost. Lines that are not whole are passed over; a run without history has no
- * points. NULL without memory.
+ * How many points there are, at most a few hundred: of neighbours the higher stays, so that no peak
+ * is lost. Lines that are not whole are passed over; a run without history has no points. They are
+ * to be freed.
  */
-json_t *ls_html_history(const char *directory);
+size_t ls_html_history(const char *directory, struct ls_html_point **points);
 
 #endif

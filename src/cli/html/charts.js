@@ -4,11 +4,13 @@
 // style sheet: curves are made anew when the theme changes.
 const charts = (() => {
     const HEIGHT = 220;
+    // 1, 2, 5, 10, ...
+    const decades = (number) => Array.from({ length: number }, (_, exponent) =>
+        [1, 2, 5].map((digit) => digit * 10 ** exponent)).flat();
     const POWERS_OF_TWO = Array.from({ length: 60 }, (_, exponent) => 2 ** exponent);
     const SECONDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800,
-        21600, 43200, 86400, 172800, 432000, 864000, 1728000, 4320000, 8640000];
-    const WHOLE = Array.from({ length: 15 }, (_, exponent) => [1, 2, 5].map((digit) =>
-        digit * 10 ** exponent)).flat();
+        21600, 43200, ...decades(18).map((step) => 86400 * step)];
+    const WHOLE = decades(18);
     const alive = new Set();
     const probe = dom.make('span', { hidden: true });
 
@@ -23,7 +25,7 @@ const charts = (() => {
     function timeTicks(times) {
         const days = times[times.length - 1] - times[0] > 86400;
         return (_, splits, __, ___, step) => splits.map((split) => {
-            const [date, time] = new Date(split * 1000).toISOString().split('T');
+            const [date, time] = units.iso(split).split('T');
             if (step >= 86400)
                 return date.slice(5);
             return `${days ? `${date.slice(5)} ` : ''}${time.slice(0, step < 60 ? 8 : 5)}`;
@@ -52,6 +54,8 @@ const charts = (() => {
         ctx.lineTo(bbox.left + bbox.width, y);
         ctx.stroke();
         ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.textAlign = 'left';
+        ctx.textBaseline = 'alphabetic';
         ctx.fillText(name, bbox.left + 6 * devicePixelRatio, y - 5 * devicePixelRatio);
         ctx.restore();
     }
@@ -141,11 +145,24 @@ const charts = (() => {
             `at most ${format(Math.max(...known))}`;
     }
 
+    // Readings in the order of time; a damaged history may have others between them.
+    function inOrder({ times, series }) {
+        let last = -Infinity;
+        const places = [...times.keys()].filter((place) => {
+            const isLater = times[place] > last;
+            last = Math.max(last, times[place]);
+            return isLater;
+        });
+        return { times: places.map((place) => times[place]), series: series.map((each) => ({ ...each,
+            values: places.map((place) => each.values[place]) })) };
+    }
+
     /*
      * A chart of { times, series: [{ label, values, color }], format, isWhole, limit, limitName,
-     * error, isTimeOfDay }; `times` in seconds, rising.
+     * error, isTimeOfDay }; `times` in seconds.
      */
-    function curve(chart) {
+    function curve(given) {
+        const chart = { ...given, ...inOrder(given) };
         const summary = describe(chart);
         const host = dom.make('div', { class: 'chart', role: 'img', 'aria-label': summary });
         const line = dom.make('p', { class: 'readout quiet' }, summary);

@@ -217,6 +217,9 @@ const sites = (() => {
         narrow();
         dom.show(body, dom.make('div', { class: 'controls' }, search, kind, verdict, order, found),
             grid.element,
+            run.summary.health.sites > list.length + run.sites_left_out
+                ? dom.note(`The summary lists ${units.count(list.length + run.sites_left_out)} of the ` +
+                    `${units.count(run.summary.health.sites)} sites known.`) : null,
             run.sites_left_out > 0 ? dom.note(`${units.count(run.sites_left_out)} more are in ` +
                 'summary.json.') : null,
             list.some((site) => site.resource === 'js') ? dom.note(

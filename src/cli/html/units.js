@@ -85,7 +85,7 @@ const units = (() => {
         if (!isKnown(seconds))
             return UNKNOWN;
         if (seconds < 0.0009995)
-            return `${figure(seconds * 1e6, 0)} µs`;
+            return `${figure(Math.max(seconds, 0) * 1e6, 0)} µs`;
         if (seconds < 0.9995)
             return `${figure(seconds * 1e3, seconds < 0.00995 ? 1 : 0)} ms`;
         return `${figure(seconds, seconds < 9.95 ? 1 : 0)} s`;
@@ -100,15 +100,18 @@ const units = (() => {
         return `${figure(percent > 99 && percent < 100 ? 99 : percent, percent < 1 ? 1 : 0)} %`;
     }
 
+    // Within what a Date can hold.
+    const iso = (seconds) => new Date(Math.min(Math.max(seconds, -8e12), 8e12) * 1000).toISOString();
+
     function timeOfDay(seconds) {
         if (!isKnown(seconds))
             return UNKNOWN;
-        return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+        return `${iso(seconds).slice(0, 19).replace('T', ' ')} UTC`;
     }
 
     // "server.js:40" of "/srv/users/src/server.js:40".
     const baseName = (path) => path.slice(path.lastIndexOf('/') + 1);
 
-    return { UNKNOWN, isKnown, size, count, sizeRate, countRate, duration, delay, share, timeOfDay,
+    return { UNKNOWN, isKnown, size, count, sizeRate, countRate, duration, delay, share, iso, timeOfDay,
         baseName };
 })();
