@@ -199,6 +199,49 @@ async function accessible(page, name) {
     equal(`${name}: everything has a name, headings are in order`, faults, []);
 }
 
+// WCAG 2.2, 1.4.3: text stands out from what is behind it by 4.5 to 1.
+// https://www.w3.org/TR/WCAG22/#contrast-minimum
+async function readable(page, name) {
+    for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        equal(`${name}, ${colorScheme}: text can be read`, await page.evaluate(() => {
+            const parse = (color) => {
+                const [red, green, blue, alpha = 1] = color.match(/[\d.]+/g).map(Number);
+                return [red, green, blue, alpha];
+            };
+            const over = (front, back) => [0, 1, 2].map((part) => front[part] * front[3] +
+                back[part] * (1 - front[3])).concat(1);
+            const behind = (element) => {
+                const color = parse(getComputedStyle(element).backgroundColor);
+                if (color[3] === 1)
+                    return color;
+                return over(color, element.parentElement ? behind(element.parentElement)
+                    : [255, 255, 255, 1]);
+            };
+            const luminance = (color) => color.slice(0, 3).map((part) => part / 255).map((part) =>
+                part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+            const faults = new Set();
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                const element = walker.currentNode.parentElement;
+                if (!walker.currentNode.data.trim() || !element.checkVisibility() ||
+                    element.closest('script, noscript, :disabled, .above'))
+                    continue;
+                const back = behind(element);
+                const [low, high] = [luminance(over(parse(getComputedStyle(element).color), back)),
+                    luminance(back)].sort((left, right) => left - right);
+                const contrast = (high + 0.05) / (low + 0.05);
+                if (contrast < 4.5)
+                    faults.add(`${element.className} "${walker.currentNode.data.slice(0, 30)}" ` +
+                        contrast.toFixed(2));
+            }
+            return [...faults];
+        }), []);
+    }
+    await page.emulateMedia({ colorScheme: null });
+}
+
 async function narrow(browser, name) {
     const opened = await open(browser, name, { viewport: PHONE, hasTouch: true, isMobile: true,
         colorScheme: 'dark' });
@@ -223,6 +266,7 @@ async function service(browser) {
     await opening(page, summary.sites[0]);
     await flames(page, 'session_open');
     await accessible(page, 'service');
+    await readable(page, 'service');
     equal('sampling is told of', await page.textContent('#health-body p'),
         'Every block is counted: live figures are exact.');
     equal('one run is no story', await page.isVisible('#story'), false);
@@ -238,9 +282,14 @@ async function node(browser) {
     check('JavaScript frames are marked', (await textsOf(page, '.site-stack .badge-js')).length > 0);
     check('with the sampling error', /~.* ± /.test(await page.textContent('.sites-table tbody')));
     await flames(page, 'getData');
+    await readable(page, 'node');
     for (const [id, what] of [['loops', 'node'], ['isolates', 'node'], ['modules', 'node'],
         ['balance', 'JavaScript heaps'], ['peers', '127.0.0.1:']])
         check(`${id} are shown`, (await page.textContent(`#${id}-body`)).includes(what));
+    check('what rises has its curves in one chart', (await paint(page, '#growth canvas')).painted > 2000 &&
+        (await textsOf(page, '#growth .legend .name')).includes('js getData'));
+    await page.locator('#growth .legend button', { hasText: 'getData' }).click();
+    equal('which lead to the sites', await page.inputValue('#site-search'), 'getData');
     check('the balance is a bar', await page.locator('.strip > span').count() > 3);
     check('resident memory has a curve', (await paint(page, '#resident canvas')).painted > 2000);
     await theme(page);
@@ -264,6 +313,7 @@ async function restarts(browser) {
     await page.locator('.run-bar').nth(1).press('Enter');
     check('from the time line too', (await page.textContent('#process')).includes('pid 101,'));
     await accessible(page, 'restarts');
+    await readable(page, 'restarts');
     await close('restarts', opened);
 }
 

@@ -74,9 +74,7 @@
             tile('Resident', units.size(memory.rss_bytes), filled === null ? 'in the end'
                 : `${isHeap ? 'JavaScript heap ' : ''}${units.share(filled)} of the limit`, filled,
             filled > 0.8 ? 'bad' : 'accent'),
-            tile('Rising sites', units.count(verdict.rising_sites), verdict.rising_sites > 0
-                ? `${verdict.rising_sites === 1 ? 'explains' : 'explain'} ${units.share(verdict.explained_growth_share)} of the growth`
-                : `of ${units.count(health.sites)}`),
+            tile('Rising sites', units.count(verdict.rising_sites), `of ${units.count(health.sites)} sites known`),
             slowest ? tile('Event loop, 99 %', units.delay(slowest.delay_p99_s),
                 `${slowest.thread}, ${units.share(slowest.utilization)} busy`) : null,
             tile('Tracking', health.state, health.lost_acquires + health.lost_releases > 0
@@ -108,7 +106,7 @@
     }
 
     function contents() {
-        const cards = [...document.querySelectorAll('main > section.card')].filter((card) =>
+        const cards = [...document.querySelectorAll('main section.card')].filter((card) =>
             !card.hidden);
         dom.show(dom.byId('contents'), ...cards.map((card) => dom.make('a', { href: `#${card.id}` },
             card.querySelector('h2').textContent)));

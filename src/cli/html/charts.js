@@ -101,7 +101,7 @@ const charts = (() => {
             width: Math.max(host.clientWidth, 200),
             height: HEIGHT,
             legend: { show: false },
-            padding: [8, 16, 0, 0],
+            padding: [8, 30, 0, 0],
             cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
             scales: {
                 x: { time: false },

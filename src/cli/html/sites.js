@@ -7,6 +7,9 @@ const sites = (() => {
     // What a descriptor weighs where bytes and numbers are put into one order, as in the summary.
     const DESCRIPTOR_BYTES = 16384;
 
+    // More in one chart cannot be told apart.
+    const CURVES = 6;
+
     // Sockets and files have no size; they are counted.
     const isCounted = (site) => site.resource === 'socket' || site.resource === 'file' ||
         (!site.live_bytes && !site.peak_live_bytes && !site.growth_bytes_per_s);
@@ -178,8 +181,46 @@ const sites = (() => {
     const wordsOf = (list, key) => [...new Set(list.map((site) => site[key]))].sort()
         .map((word) => [word, word]);
 
+    // The rising sites in one chart; those without a size have one of their own.
+    function growthChart(list, place, label, format, isWhole) {
+        const drawn = list.filter((site) => site.series.length > 1).slice(0, CURVES);
+        if (drawn.length === 0)
+            return null;
+        const [times, ...values] = uPlot.join(drawn.map((site) => [
+            site.series.map((point) => point[0]), site.series.map((point) => point[place])]));
+        const name = (site) => `${site.resource} ${nameOf(site)}`;
+        return dom.make('div', { class: 'growth-chart' }, dom.make('h3', { class: 'unseen' }, label),
+            charts.curve({ times, format, isWhole, series: drawn.map((site, index) => ({
+                label: name(site), values: values[index], color: `curve-${index}` })) }),
+            dom.make('ul', { class: 'legend' }, ...drawn.map((site, index) => dom.make('li', {},
+                dom.make('button', { type: 'button', class: 'link', title: site.location,
+                    onclick: () => find(nameOf(site)) },
+                dom.make('span', { class: `swatch curve-${index}` }),
+                dom.make('span', { class: 'name' }, name(site))), ` ${growthText(site)}`))));
+    }
+
+    function renderGrowth(run) {
+        const rising = run.summary.sites.filter((site) => site.verdict === 'rising');
+        const parts = [
+            growthChart(rising.filter((site) => !isCounted(site)), 1, 'Live bytes', units.size, false),
+            growthChart(rising.filter(isCounted), 2, 'Live number', units.count, true),
+        ].filter(Boolean);
+        dom.byId('growth').hidden = parts.length === 0;
+        dom.show(dom.byId('growth-body'), ...parts);
+    }
+
+    // Shows the sites of a name in the table.
+    function find(name) {
+        const search = dom.byId('site-search');
+        search.value = name;
+        search.dispatchEvent(new Event('input'));
+        dom.byId('sites').scrollIntoView();
+        search.focus({ preventScroll: true });
+    }
+
     function render(run, model) {
         const list = run.summary.sites;
+        renderGrowth(run);
         const body = dom.byId('sites-body');
         if (list.length === 0) {
             dom.show(body, dom.note(run.detailed
