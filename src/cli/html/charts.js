@@ -32,8 +32,9 @@ const charts = (() => {
         });
     }
 
-    function top(values, limit) {
-        const highest = Math.max(...values.filter(units.isKnown), 0);
+    function top(values, limit, error) {
+        const known = values.filter(units.isKnown);
+        const highest = Math.max(...known, known[known.length - 1] + error || 0, 0);
         // A limit far above would press the curve flat; it is named in words then.
         const withLimit = limit && limit < 4 * highest ? Math.max(highest, limit) : highest;
         return withLimit > 0 ? withLimit * 1.08 : 1;
@@ -87,7 +88,7 @@ const charts = (() => {
     }
 
     function optionsOf(host, chart, readout) {
-        const { format, limit, limitName, error, isTimeOfDay } = chart;
+        const { format, limit, limitName, error = 0, isTimeOfDay } = chart;
         const draw = [];
         const values = chart.series.flatMap((series) => series.values);
         if (limit)
@@ -105,7 +106,7 @@ const charts = (() => {
             cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
             scales: {
                 x: { time: false },
-                y: { range: () => [0, top(values, limit)] },
+                y: { range: () => [0, top(values, limit, error)] },
             },
             axes: [
                 axis({ incrs: SECONDS, space: isTimeOfDay ? 90 : 60, size: 32,

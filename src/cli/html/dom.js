@@ -46,7 +46,7 @@ const dom = (() => {
      * instead. Sorted by the column `sortBy`, from the highest if `isDescending`; the order of the
      * rows as given when there is no such column. More rows than `atFirst` come on request.
      */
-    function table({ caption, columns, rows, expand, select, className = '', sortBy = null,
+    function table({ caption, columns, rows, expand, select, className = 'cards', sortBy = null,
         isDescending = true, atFirst = Infinity, emptyText = 'Nothing to show.' }) {
         let order = { key: sortBy, isDescending };
         let shown = rows;

@@ -37,16 +37,17 @@ const sections = (() => {
             piece.style.flexGrow = String(part.bytes / whole);
             return piece;
         }));
-        const grid = dom.table({ caption: 'Parts of the resident memory', rows: parts, columns: [
-            { key: 'title', title: 'Part', value: (part) => part.title, cell: (part) => [
-                dom.make('span', { class: `swatch part-${part.index}` }), part.title,
-                dom.make('span', { class: 'place quiet' }, part.hint)] },
-            { key: 'bytes', title: 'Size', isNumber: true, value: (part) => part.bytes,
-                cell: (part) => units.size(part.bytes) },
-            { key: 'share', title: 'Share', isNumber: true, value: (part) => part.bytes,
-                cell: (part) => part.bytes < 0 ? units.UNKNOWN
-                    : units.share(part.bytes / memory.rss_bytes) },
-        ] });
+        const grid = dom.table({ caption: 'Parts of the resident memory', rows: parts, className: '',
+            columns: [
+                { key: 'title', title: 'Part', value: (part) => part.title, cell: (part) => [
+                    dom.make('span', { class: `swatch part-${part.index}` }), part.title,
+                    dom.make('span', { class: 'place quiet' }, part.hint)] },
+                { key: 'bytes', title: 'Size', isNumber: true, value: (part) => part.bytes,
+                    cell: (part) => units.size(part.bytes) },
+                { key: 'share', title: 'Share', isNumber: true, value: (part) => part.bytes,
+                    cell: (part) => part.bytes < 0 ? units.UNKNOWN
+                        : units.share(part.bytes / memory.rss_bytes) },
+            ] });
         const missing = PARTS.filter(([key]) => !units.isKnown(memory[key])).map((part) => part[1]);
         dom.show(dom.byId('balance-body'), strip, grid.element,
             missing.length > 0 ? dom.note(`Not known here, and so in the rest: ${missing.join(', ')}.`)
@@ -92,7 +93,7 @@ const sections = (() => {
             right.opened - left.opened);
         const address = (peer) => peer.address ?? 'all others';
         return dom.table({ caption: 'Addresses, those with failures first', rows,
-            className: 'peers-table', columns: [
+            columns: [
                 { key: 'address', title: 'Address', value: address, cell: (peer) => [
                     dom.make('span', { class: 'name' }, address(peer)),
                     peer.failed > 0 ? dom.make('span', { class: 'place bad-text' },

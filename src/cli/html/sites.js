@@ -68,6 +68,14 @@ const sites = (() => {
         return dom.make('ol', { class: 'stack' }, ...items);
     }
 
+    // The standard error at the last point of the curve. It is known of what is live at the end, which
+    // for JavaScript is another reading; the variance of samples goes with their sum.
+    function lastError(site) {
+        const [, bytes] = site.series[site.series.length - 1];
+        return site.live_bytes > 0 && bytes > 0
+            ? site.error_bytes * Math.sqrt(bytes / site.live_bytes) : 0;
+    }
+
     function curveOf(site) {
         if (site.series.length < 2)
             return dom.note(site.series.length === 0 ? 'There are no readings of this site yet.'
@@ -75,7 +83,7 @@ const sites = (() => {
         const box = dom.make('div', {});
         const byCount = isCounted(site);
         const options = [
-            { name: 'Bytes', index: 1, format: units.size, error: site.error_bytes },
+            { name: 'Bytes', index: 1, format: units.size, error: lastError(site) },
             { name: 'Number', index: 2, format: units.count, isWhole: true },
         ].filter((option) => !(byCount && option.index === 1));
         const buttons = options.map((option) => dom.make('button', { type: 'button',
@@ -239,7 +247,7 @@ const sites = (() => {
             .map((column) => [column.key, `By ${column.title.toLowerCase()}`]));
         const found = dom.make('output', { class: 'quiet', id: 'site-count' });
         const grid = dom.table({ caption: 'Sites: the rising ones first, by growth', columns: columnsOf(),
-            rows: list, atFirst: 15, className: 'sites-table', expand: (site) => detailOf(site, model),
+            rows: list, atFirst: 15, className: 'cards sites-table', expand: (site) => detailOf(site, model),
             emptyText: 'No site is like that.' });
 
         function narrow() {

@@ -83,7 +83,7 @@ const story = (() => {
 
     function tableOf(runs, choose) {
         return dom.table({ caption: 'Runs, the last one first', rows: runs,
-            sortBy: 'started', className: 'runs-table', select: choose, columns: [
+            sortBy: 'started', className: 'cards runs-table', select: choose, columns: [
                 { key: 'started', title: 'Started', isTitle: true, className: 'word', value: startOf,
                     cell: (run) => units.timeOfDay(startOf(run)) },
                 { key: 'program', title: 'Program', value: (run) => run.summary.process.program,
