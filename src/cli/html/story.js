@@ -81,13 +81,15 @@ const story = (() => {
             ...lanes);
     }
 
-    function tableOf(runs, choose) {
+    function tableOf(runs, choose, hasCommands) {
         return dom.table({ caption: 'Runs, the last one first', rows: runs,
-            sortBy: 'started', className: 'cards runs-table', select: choose, columns: [
+            sortBy: 'started', atFirst: 20, className: 'cards runs-table', select: choose, columns: [
                 { key: 'started', title: 'Started', isTitle: true, className: 'word', value: startOf,
                     cell: (run) => units.timeOfDay(startOf(run)) },
                 { key: 'program', title: 'Program', value: (run) => run.summary.process.program,
-                    cell: (run) => `${run.summary.process.program} ${run.summary.process.pid}` },
+                    cell: (run) => [`${run.summary.process.program} ${run.summary.process.pid}`,
+                        hasCommands ? dom.make('span', { class: 'place quiet' },
+                            run.summary.process.command) : null] },
                 { key: 'up', title: 'Up', isNumber: true, value: (run) => run.summary.process.uptime_s,
                     cell: (run) => units.duration(run.summary.process.uptime_s) },
                 { key: 'resident', title: 'Resident, last', isNumber: true,
@@ -118,6 +120,24 @@ const story = (() => {
                 ` ${each.message}`))));
     }
 
+    // What was started once has no story: all of it in one table.
+    function singleRuns(services, model, choose) {
+        if (services.length === 0)
+            return null;
+        const runs = services.map((service) => model.runs[service.runs[0]])
+            .sort((left, right) => startOf(left) - startOf(right));
+        return dom.make('section', { class: 'service' }, services.length < model.services.length
+            ? dom.make('h3', {}, 'Started once') : null, timeline(runs, choose),
+        tableOf(runs, choose, true));
+    }
+
+    // Those that leak first, else as they were started.
+    function inOrder(model) {
+        const leaking = (service) => service.runs.filter((index) =>
+            model.runs[index].summary.verdict.state === 'leaking').length;
+        return [...model.services].sort((left, right) => leaking(right) - leaking(left));
+    }
+
     function render(model, choose) {
         const box = dom.byId('story');
         box.hidden = model.runs.length < 2;
@@ -125,8 +145,11 @@ const story = (() => {
             return;
         dom.byId('story-title').textContent = model.services.some((service) => service.restarts > 0)
             ? 'Restarts' : 'Runs';
+        const isSingle = (service) => service.count === 1 && service.runs.length === 1;
         dom.show(dom.byId('story-body'), risingOf(model),
-            ...model.services.map((service) => serviceOf(service, model, choose)),
+            ...inOrder(model).filter((service) => !isSingle(service))
+                .map((service) => serviceOf(service, model, choose)),
+            singleRuns(model.services.filter(isSingle), model, choose),
             model.runs_left_out > 0 ? dom.note(`${units.count(model.runs_left_out)} older runs are ` +
                 'not on this page.') : null);
     }
