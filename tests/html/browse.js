@@ -280,6 +280,10 @@ async function node(browser) {
         (await page.textContent('.warning')).includes('was killed'));
     await opening(page, expected.node.sites[0]);
     check('JavaScript frames are marked', (await textsOf(page, '.site-stack .badge-js')).length > 0);
+    const cells = await textsOf(page, '.sites-table tbody tr:first-child > td');
+    const [, growth] = expected.text.match(/^ 1 +js +(\S+ \S+) +getData/m);
+    const [, live] = expected.text.match(/^ +(~.* ± .*) live in/m);
+    equal('figures are those of summary.txt', [cells[2], cells[3]], [growth, live]);
     check('with the sampling error', /~.* ± /.test(await page.textContent('.sites-table tbody')));
     await flames(page, 'getData');
     await readable(page, 'node');
@@ -390,7 +394,7 @@ async function others(browser) {
 async function main() {
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu',
         '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync'] });
+        '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'] });
     try {
         for (const group of [service, node, restarts, hostile, others])
             await group(browser);

@@ -181,6 +181,7 @@ def make_pages(checks, build, scratch, pages):
     (pages / "expected.json").write_text(json.dumps({
         "service": json.loads((service / "summary.json").read_text()),
         "node": json.loads((node / "summary.json").read_text()),
+        "text": (node / "summary.txt").read_text(),
         "hostile": HOSTILE,
     }))
     size = make_page(checks, pages, "service", service)
