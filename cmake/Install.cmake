@@ -5,6 +5,10 @@ install(TARGETS leakshim leakshim_program EXPORT leakshim-targets
 install(FILES ${PROJECT_SOURCE_DIR}/include/leakshim/leakshim.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/leakshim)
 
+# The HTML report carries uPlot.
+install(FILES ${PROJECT_SOURCE_DIR}/third_party/uplot/LICENSE
+    DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME LICENSE.uplot)
+
 install(FILES ${PROJECT_SOURCE_DIR}/man/leakshim.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${PROJECT_SOURCE_DIR}/man/leakshim.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 install(FILES ${PROJECT_SOURCE_DIR}/man/libleakshim.so.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)

@@ -12,7 +12,7 @@ _leakshim() {
     if [[ -n $option ]]; then
         case $option in
         --format)
-            if [[ $command == check ]]; then words="text json junit sarif github"; else words="text folded pprof"; fi ;;
+            if [[ $command == check ]]; then words="text json junit sarif github"; else words="text html folded pprof"; fi ;;
         --value) words="live growth count" ;;
         --color) words="auto always never" ;;
         --fail-on) words="leaking fragmenting learning degraded none" ;;

@@ -3,7 +3,6 @@
  * could not be read is exit code 2, whatever else was found: a gate that did not see everything
  * must not be green, nor pass for a leak.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "cli/check_formats.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/quantity.h"
 #include "cli/terminal.h"
 
@@ -57,13 +57,12 @@ static const struct ls_command_option options[] = {
     LS_OPTIONS_END,
 };
 
-static const struct {
-    const char *name;
-    ls_check_writer *write;
-} formats[] = {
-    {"text", ls_check_write_text},     {"json", ls_check_write_json},
-    {"junit", ls_check_write_junit},   {"sarif", ls_check_write_sarif},
-    {"github", ls_check_write_github},
+enum { FORMAT_COUNT = 5 };
+
+static const char *const format_names[FORMAT_COUNT] = {"text", "json", "junit", "sarif", "github"};
+static ls_check_writer *const format_writers[FORMAT_COUNT] = {
+    ls_check_write_text,  ls_check_write_json,   ls_check_write_junit,
+    ls_check_write_sarif, ls_check_write_github,
 };
 
 struct request {
@@ -74,20 +73,9 @@ struct request {
     const char *write_baseline_path;
     const char *source_root;
     const char *output;
-    ls_check_writer *write;
+    size_t format;
     enum ls_color_choice color;
 };
-
-static bool read_format(struct request *request)
-{
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        if (strcmp(optarg, formats[i].name) == 0) {
-            request->write = formats[i].write;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* NULL, or what the value of a threshold should have been. */
 static const char *read_threshold(struct request *request, int code)
@@ -122,7 +110,9 @@ static const char *read_threshold(struct request *request, int code)
 static const char *read_output(struct request *request, int code)
 {
     if (code == OPTION_FORMAT)
-        return read_format(request) ? NULL : "text, json, junit, sarif or github";
+        return ls_quantity_word(optarg, format_names, FORMAT_COUNT, &request->format)
+                   ? NULL
+                   : "text, json, junit, sarif or github";
     if (code == OPTION_COLOR)
         return ls_terminal_read_color(optarg, &request->color) ? NULL : "auto, always or never";
     if (code == OPTION_BASELINE)
@@ -240,24 +230,15 @@ static int print_result(const struct request *request, const struct ls_runs *run
         .suppressions = &request->suppressions,
         .source_root = root,
     };
-    FILE *file = stdout;
-    int code = result->failed > 0 ? LS_EXIT_FOUND : LS_EXIT_CLEAN;
+    FILE *file = ls_output_open(request->output);
 
-    find_source_root(request->source_root, root);
-    if (request->output != NULL) {
-        file = fopen(request->output, "we");
-        if (file == NULL) {
-            ls_terminal_complain("%s cannot be written: %s", request->output, strerror(errno));
-            return LS_EXIT_USAGE;
-        }
-    }
-    check.has_color = ls_terminal_has_color(file, request->color);
-    request->write(&check, file);
-    if (file != stdout && (ferror(file) != 0) + (fclose(file) != 0) > 0) {
-        ls_terminal_complain("%s cannot be written", request->output);
+    if (file == NULL)
         return LS_EXIT_USAGE;
-    }
-    return ls_terminal_finish(code);
+    find_source_root(request->source_root, root);
+    check.has_color = ls_terminal_has_color(file, request->color);
+    format_writers[request->format](&check, file);
+    return ls_output_finish(file, request->output,
+                            result->failed > 0 ? LS_EXIT_FOUND : LS_EXIT_CLEAN);
 }
 
 /* A green gate that judged nothing should not go unseen, whatever the format. */
@@ -302,7 +283,6 @@ static int run_check(int count, char **arguments)
                      .max_growth_bytes_per_s = -1,
                      .max_live_bytes = -1,
                      .baseline_margin = 0.5},
-        .write = ls_check_write_text,
     };
     int code = read_arguments(count, arguments, &request);
 

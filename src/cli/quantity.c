@@ -90,6 +90,17 @@ bool ls_quantity_share(const char *text, double *share)
     return true;
 }
 
+bool ls_quantity_word(const char *text, const char *const *words, size_t count, size_t *index)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ls_quantity_set(const char *text, const char *const *words, size_t count, unsigned *set)
 {
     unsigned found = 0;

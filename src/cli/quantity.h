@@ -15,6 +15,8 @@ bool ls_quantity_size(const char *text, double *bytes);
 bool ls_quantity_rate(const char *text, double *bytes_per_s);
 /* "50%" or "0.5" as 0.5. */
 bool ls_quantity_share(const char *text, double *share);
+/* The index of a word in a list of them. */
+bool ls_quantity_word(const char *text, const char *const *words, size_t count, size_t *index);
 /* Words joined by commas or plus signs, as a set of bits in the order of `words`. */
 bool ls_quantity_set(const char *text, const char *const *words, size_t count, unsigned *set);
 

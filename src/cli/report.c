@@ -2,7 +2,6 @@
  * leakshim report: what the summaries say, for people and for the tools that draw profiles. It
  * shows and does not judge: what leaks is in the text, not in the exit code.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/quantity.h"
 #include "cli/report_formats.h"
 #include "cli/terminal.h"
 
@@ -20,14 +21,16 @@ enum {
     OPTION_COLOR,
 };
 
-enum format { FORMAT_TEXT, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
+enum format { FORMAT_TEXT, FORMAT_HTML, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
+enum { VALUE_COUNT = 3 };
 
-static const char *const format_names[FORMAT_COUNT] = {"text", "folded", "pprof"};
-static const char *const value_names[] = {"live", "growth", "count"};
+static const char *const format_names[FORMAT_COUNT] = {"text", "html", "folded", "pprof"};
+static const char *const value_names[VALUE_COUNT] = {"live", "growth", "count"};
 
 static const struct ls_command_option options[] = {
     {"format", "FORMAT", OPTION_FORMAT,
-     "text; folded, for flamegraph.pl and speedscope; pprof, for go tool pprof"},
+     "text; html, one page with curves and flame graphs; folded, for flamegraph.pl and\n"
+     "speedscope; pprof, for go tool pprof"},
     {"value", "VALUE", OPTION_VALUE,
      "what folded stacks weigh: live (bytes), growth (bytes a minute) or count"},
     {"output", "FILE", OPTION_OUTPUT, "write there instead of to stdout"},
@@ -43,17 +46,6 @@ struct request {
     enum ls_color_choice color;
 };
 
-static bool read_word(const char *const *words, size_t count, size_t *chosen)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(optarg, words[i]) == 0) {
-            *chosen = i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* -1, or the exit code to end with. */
 static int read_arguments(int count, char **arguments, struct request *request)
 {
@@ -66,9 +58,11 @@ static int read_arguments(int count, char **arguments, struct request *request)
             return LS_EXIT_USAGE;
         if (code == LS_OPTION_HELP)
             return ls_command_print_help(command);
-        if (code == OPTION_FORMAT && !read_word(format_names, FORMAT_COUNT, &request->format))
-            return ls_command_bad_value(command, "format", "text, folded or pprof");
-        if (code == OPTION_VALUE && !read_word(value_names, 3, &request->value))
+        if (code == OPTION_FORMAT &&
+            !ls_quantity_word(optarg, format_names, FORMAT_COUNT, &request->format))
+            return ls_command_bad_value(command, "format", "text, html, folded or pprof");
+        if (code == OPTION_VALUE &&
+            !ls_quantity_word(optarg, value_names, VALUE_COUNT, &request->value))
             return ls_command_bad_value(command, "value", "live, growth or count");
         if (code == OPTION_COLOR && !ls_terminal_read_color(optarg, &request->color))
             return ls_command_bad_value(command, "color", "auto, always or never");
@@ -85,6 +79,8 @@ static int write_report(const struct request *request, const struct ls_runs *run
 {
     bool has_color = ls_terminal_has_color(file, request->color);
 
+    if (request->format == FORMAT_HTML)
+        return ls_report_html(runs, (double)time(NULL), file);
     if (request->format == FORMAT_FOLDED)
         return ls_report_folded(runs, (enum ls_report_value)request->value, file);
     if (request->format == FORMAT_PPROF)
@@ -96,23 +92,19 @@ static int write_report(const struct request *request, const struct ls_runs *run
 
 static int print_report(const struct request *request, const struct ls_runs *runs)
 {
-    FILE *file = request->output != NULL ? fopen(request->output, "we") : stdout;
+    FILE *file = ls_output_open(request->output);
     int error;
 
-    if (file == NULL) {
-        ls_terminal_complain("%s cannot be written: %s", request->output, strerror(errno));
+    if (file == NULL)
         return LS_EXIT_USAGE;
-    }
     if (request->format == FORMAT_PPROF && isatty(fileno(file))) {
         ls_terminal_complain("report: a pprof profile is no text; name a file with --output");
-        return LS_EXIT_USAGE;
+        return ls_output_finish(file, request->output, LS_EXIT_USAGE);
     }
     error = write_report(request, runs, file);
-    if (file != stdout && (ferror(file) != 0) + (fclose(file) != 0) > 0)
-        error = -EIO;
     if (error != 0)
-        ls_terminal_complain("report: cannot be written: %s", strerror(-error));
-    return ls_terminal_finish(error == 0 ? LS_EXIT_CLEAN : LS_EXIT_USAGE);
+        ls_terminal_complain("report: cannot be made: %s", strerror(-error));
+    return ls_output_finish(file, request->output, error == 0 ? LS_EXIT_CLEAN : LS_EXIT_USAGE);
 }
 
 static int run_report(int count, char **arguments)

@@ -24,6 +24,8 @@ int ls_report_story(const struct ls_runs *runs, double now, bool has_color, FILE
 /* One line for each site, "outermost;...;innermost VALUE":
  * https://github.com/brendangregg/FlameGraph */
 int ls_report_folded(const struct ls_runs *runs, enum ls_report_value value, FILE *file);
+/* One page for a browser, of one run or of many. */
+int ls_report_html(const struct ls_runs *runs, double now, FILE *file);
 /* A gzipped profile.proto. */
 int ls_report_pprof(const struct ls_runs *runs, FILE *file);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/gate.h"
 #include "cli/report_formats.h"
+#include "cli/story.h"
 #include "cli/terminal.h"
 #include "report/calendar.h"
 #include "report/units.h"
@@ -16,47 +17,7 @@
 #define BOLD  "\x1b[1m"
 #define PLAIN "\x1b[0m"
 
-/* A run that has missed this many summaries does not write any more. */
-#define INTERVALS_MISSED 3
-#define SECONDS_SPARE    5
-#define NEAR_THE_LIMIT   0.9
-#define SITES_LISTED     20
-
-enum ending {
-    ENDING_RUNNING,
-    ENDING_BY_ITSELF,
-    ENDING_KILLED,
-    ENDING_KILLED_AT_LIMIT,
-    ENDING_COUNT
-};
-
-static const char *const ending_names[ENDING_COUNT] = {
-    [ENDING_RUNNING] = "running",
-    [ENDING_BY_ITSELF] = "ended",
-    [ENDING_KILLED] = "killed",
-    [ENDING_KILLED_AT_LIMIT] = "killed at its limit",
-};
-
-/*
- * What the files can tell. A killed process leaves no last summary; whether the memory limit did it
- * is inferred from how near it was, with what it would have grown until the next summary.
- */
-static enum ending ending_of(const struct ls_snapshot *snapshot, double now)
-{
-    double interval = snapshot->settings.interval_s;
-    double limit = snapshot->process.limit_bytes;
-    bool is_heap_limit = strcmp(snapshot->process.limit_source, "v8") == 0;
-    double used = is_heap_limit ? snapshot->memory.v8_heap_bytes : snapshot->memory.rss_bytes;
-    double growth = snapshot->memory.rss_growth_bytes_per_s;
-
-    if (snapshot->final)
-        return ENDING_BY_ITSELF;
-    if (now - snapshot->written_at < INTERVALS_MISSED * interval + SECONDS_SPARE)
-        return ENDING_RUNNING;
-    if (limit > 0 && used + (growth > 0 ? growth * interval : 0) >= NEAR_THE_LIMIT * limit)
-        return ENDING_KILLED_AT_LIMIT;
-    return ENDING_KILLED;
-}
+#define SITES_LISTED 20
 
 static void print_text(FILE *file, const char *text, int columns)
 {
@@ -91,60 +52,14 @@ static void write_run(const struct ls_run *run, double now, bool has_color, FILE
     print_text(file, program, 22);
     print_padded(file, ls_units_duration, snapshot->process.uptime_s, 13);
     print_padded(file, ls_units_size, snapshot->memory.rss_bytes, 11);
-    fprintf(file, "  %-19s  %s%s%s\n", ending_names[ending_of(snapshot, now)],
+    fprintf(file, "  %-19s  %s%s%s\n", ls_ending_names[ls_story_ending(snapshot, now)],
             has_color && is_bad ? RED : "", ls_process_verdict_names[snapshot->verdict.state],
             has_color && is_bad ? PLAIN : "");
 }
 
-static bool is_same_service(const struct ls_run *left, const struct ls_run *right)
-{
-    return strcmp(left->summary.snapshot.process.command,
-                  right->summary.snapshot.process.command) == 0;
-}
-
-static bool was_told(const struct ls_runs *runs, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (is_same_service(&runs->items[i], &runs->items[index]))
-            return true;
-    }
-    return false;
-}
-
-struct service {
-    size_t runs;
-    size_t restarts; /* began after the one before had ended */
-    size_t endings[ENDING_COUNT];
-    double shortest_s;
-    double longest_s;
-};
-
-static struct service sum_up(const struct ls_runs *runs, size_t first, double now)
-{
-    struct service service = {0};
-    double ended_at = -1;
-
-    for (size_t i = first; i < runs->count; i++) {
-        const struct ls_snapshot *snapshot = &runs->items[i].summary.snapshot;
-
-        if (!is_same_service(&runs->items[i], &runs->items[first]))
-            continue;
-        service.restarts +=
-            service.runs > 0 && ended_at >= 0 && snapshot->process.started_at >= ended_at;
-        if (service.runs == 0 || snapshot->process.uptime_s < service.shortest_s)
-            service.shortest_s = snapshot->process.uptime_s;
-        if (snapshot->process.uptime_s > service.longest_s)
-            service.longest_s = snapshot->process.uptime_s;
-        service.runs++;
-        service.endings[ending_of(snapshot, now)]++;
-        ended_at = snapshot->written_at;
-    }
-    return service;
-}
-
 static void write_service(const struct ls_runs *runs, size_t first, double now, FILE *file)
 {
-    struct service service = sum_up(runs, first, now);
+    struct ls_service service = ls_story_sum_up(runs, first, now);
     char bytes[512];
     struct ls_text text;
 
@@ -162,13 +77,13 @@ static void write_service(const struct ls_runs *runs, size_t first, double now, 
         ls_text_string(&text, " to ");
         ls_units_duration(&text, service.longest_s);
     }
-    for (size_t i = 0; i < ENDING_COUNT; i++) {
+    for (size_t i = 0; i < LS_ENDING_COUNT; i++) {
         if (service.endings[i] == 0)
             continue;
         ls_text_string(&text, ", ");
         ls_units_count(&text, (double)service.endings[i]);
         ls_text_char(&text, ' ');
-        ls_text_string(&text, ending_names[i]);
+        ls_text_string(&text, ls_ending_names[i]);
     }
     fputs("  ", file);
     print_text(file, runs->items[first].summary.snapshot.process.command, 0);
@@ -212,7 +127,7 @@ int ls_report_story(const struct ls_runs *runs, double now, bool has_color, FILE
 
     fprintf(file, "%s%zu runs%s\n", has_color ? BOLD : "", runs->count, has_color ? PLAIN : "");
     for (size_t i = 0; i < runs->count; i++) {
-        if (!was_told(runs, i))
+        if (ls_story_is_first(runs, i))
             write_service(runs, i, now, file);
     }
     error = write_rising(runs, has_color, file);

@@ -90,7 +90,7 @@ def check_completions(checks):
     checks.true("bash completes the keys of run", "--js_sample=" in complete("run", "--js"))
     checks.equal("bash completes formats", complete("check", "--format", "=", "s"), ["sarif"])
     checks.equal("each command its own", complete("report", "--format", "="),
-                 ["text", "folded", "pprof"])
+                 ["text", "html", "folded", "pprof"])
     result = subprocess.run(["zsh", "-n", ROOT / "completions/_leakshim"], capture_output=True,
                             text=True, check=False, timeout=60)
     checks.equal("zsh reads its completion", result.returncode, 0, result)

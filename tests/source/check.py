@@ -5,6 +5,7 @@ Includes point one way along the data's path; the exported symbols are those of 
 public header; nothing in the library calls what must not run inside someone else's process; files
 stay short; every label of a memory-order edge has its partner and its line in the documentation.
 """
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -146,18 +147,28 @@ def check_dlopen():
     check(re.search(r"\bjmp\s+\*", code) is not None, "dlopen does not end in a jump")
 
 
+def check_vendored():
+    """Files of others are as they were published."""
+    folder = ROOT / "third_party"
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        check(found == digest, f"third_party/{name} is not the file of SHA256SUMS")
+
+
 def main():
     for path in sorted(SRC.rglob("*.[ch]")):
         text = path.read_text()
         check_includes(path, text)
         check_calls(path, text)
         check_length(path, text)
-    for path in sorted((ROOT / "tests").rglob("*.c")):
+    for path in [*sorted((ROOT / "tests").rglob("*.c")), *sorted((SRC / "cli/html").iterdir())]:
         check_length(path, path.read_text())
     check_exports()
     check_memory_order()
     check_library()
     check_dlopen()
+    check_vendored()
     for failure in failures:
         print(f"not ok {failure}")
     print(f"{checks - len(failures)} passed, {len(failures)} failed")
