@@ -170,6 +170,8 @@ static void account_acquire(struct ls_live_slot *slot)
     tally->live_count += slot->weight;
     tally->live_bytes += slot->weight * (double)slot->size;
     tally->variance_bytes += variance_of(slot);
+    if (tally->live_count > tally->peak_live_count)
+        tally->peak_live_count = tally->live_count;
 }
 
 static void account_release(const struct ls_live_slot *slot)

@@ -198,4 +198,6 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
     }
     for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
         settle_resource((enum ls_resource)resource, stacks_known, is_dispatch);
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++)
+        ls_site_note_peak_count(ls_site_table_at(&ls_ledger.sites, i));
 }

@@ -232,6 +232,7 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     ls_emitter_json_number(emitter, "live_count", site->live_count, WHOLE);
     ls_emitter_json_number(emitter, "error_bytes", site->error_bytes, WHOLE);
     ls_emitter_json_number(emitter, "peak_live_bytes", site->peak_live_bytes, WHOLE);
+    ls_emitter_json_number(emitter, "peak_live_count", site->peak_live_count, WHOLE);
     if (site->resource == LS_RESOURCE_MAP)
         ls_emitter_json_number(emitter, "reserved_bytes", site->reserved_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "acquired_count", site->acquired_count, WHOLE);

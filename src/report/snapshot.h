@@ -92,6 +92,7 @@ struct ls_snapshot_site {
     double live_count;
     double error_bytes; /* standard error of live_bytes */
     double peak_live_bytes;
+    double peak_live_count;
     double reserved_bytes; /* mappings: PROT_NONE, not in live_bytes */
     double acquired_count;
     double acquired_bytes;

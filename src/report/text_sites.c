@@ -109,9 +109,8 @@ static const char *without_scheme(const char *location)
     return strncmp(location, "file:///", 8) == 0 ? location + 7 : location;
 }
 
-/* The function, then its place at `column`, within the line's width. */
-static void function_and_place(struct ls_line *line, const struct ls_snapshot_site *site,
-                               size_t column)
+void ls_text_function_and_place(struct ls_line *line, const struct ls_snapshot_site *site,
+                                size_t column)
 {
     const char *place = site->location[0] != '\0' ? site->location : site->module;
     size_t start = ls_line_width(line);
@@ -135,7 +134,7 @@ static void headline(struct ls_line *line, const struct ls_snapshot_site *site, 
     growth(line, site);
     ls_line_align_right(line, start, GROWTH_END);
     ls_line_pad_to(line, FUNCTION_COLUMN);
-    function_and_place(line, site, place_column);
+    ls_text_function_and_place(line, site, place_column);
 }
 
 static const char *confidence_words(double confidence)
@@ -363,7 +362,7 @@ static void other_line(struct ls_line *line, const struct ls_snapshot_site *site
     ls_line_pad_to(line, OTHER_TREND_COLUMN);
     ls_text_string(&line->text, ls_verdict_names[site->verdict]);
     ls_line_pad_to(line, OTHER_FUNCTION_COLUMN);
-    function_and_place(line, site, place_column);
+    ls_text_function_and_place(line, site, place_column);
 }
 
 /* Places that hold nothing at the moment are for summary.json. */

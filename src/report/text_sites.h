@@ -10,6 +10,11 @@
 
 #define LS_TEXT_COLUMNS 100
 
+struct ls_line;
+/* The function that a person would name, then its place at `column`, within the line's width. */
+void ls_text_function_and_place(struct ls_line *line, const struct ls_snapshot_site *site,
+                                size_t column);
+
 void ls_text_write_rising(struct ls_emitter *emitter, const struct ls_snapshot *snapshot);
 void ls_text_write_others(struct ls_emitter *emitter, const struct ls_snapshot *snapshot);
 
