@@ -226,6 +226,8 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     ls_emitter_object_begin(emitter, NULL);
     ls_emitter_json_id(emitter, "id", site->id);
     ls_emitter_json_string(emitter, "resource", ls_resource_names[site->resource]);
+    if (site->kind != NULL)
+        ls_emitter_json_string(emitter, "kind", site->kind);
     ls_emitter_json_string(emitter, "verdict", ls_verdict_names[site->verdict]);
     ls_emitter_json_number(emitter, "confidence", site->confidence, SHARE);
     ls_emitter_json_number(emitter, "live_bytes", site->live_bytes, WHOLE);

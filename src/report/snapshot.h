@@ -85,6 +85,7 @@ struct ls_snapshot_threads {
 struct ls_snapshot_site {
     uint64_t id;
     enum ls_resource resource;
+    const char *kind; /* of custom: the program's name for it; NULL without one */
     enum ls_verdict verdict;
     bool estimated; /* live figures come from sampling */
     double confidence;

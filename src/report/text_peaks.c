@@ -50,20 +50,21 @@ static void count_to(struct ls_line *line, double count, size_t end)
     ls_line_align_right(line, start, end);
 }
 
-static void peak_line(struct ls_line *line, const struct ls_snapshot_site *site)
+static void peak_line(struct ls_line *line, const struct ls_snapshot_site *site, size_t shift)
 {
     ls_line_pad_to(line, KIND_COLUMN);
-    ls_text_string(&line->text, ls_resource_names[site->resource]);
-    count_to(line, site->peak_live_count, MOST_END);
-    count_to(line, site->live_count, LIVE_END);
-    ls_line_pad_to(line, FUNCTION_COLUMN);
-    ls_text_function_and_place(line, site, PLACE_COLUMN);
+    ls_text_kind(line, site);
+    count_to(line, site->peak_live_count, MOST_END + shift);
+    count_to(line, site->live_count, LIVE_END + shift);
+    ls_line_pad_to(line, FUNCTION_COLUMN + shift);
+    ls_text_function_and_place(line, site, PLACE_COLUMN + shift);
 }
 
 void ls_text_write_peaks(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
     const struct ls_snapshot_site *sites[PEAKS_LISTED];
     size_t count = 0;
+    size_t shift = 0;
     struct ls_line line;
 
     for (size_t i = 0; i < snapshot->site_count; i++) {
@@ -72,11 +73,19 @@ void ls_text_write_peaks(struct ls_emitter *emitter, const struct ls_snapshot *s
     }
     if (count == 0)
         return;
-    ls_emitter_string(emitter, "\nPeaks that have passed\n"
-                               "    kind  most at once   now  function and place\n");
-    ls_line_init(&line);
     for (size_t i = 0; i < count; i++) {
-        peak_line(&line, sites[i]);
+        size_t kind = ls_text_kind_shift(sites[i]);
+
+        shift = kind > shift ? kind : shift;
+    }
+    ls_emitter_string(emitter, "\nPeaks that have passed\n");
+    ls_line_init(&line);
+    ls_text_string(&line.text, "    kind");
+    ls_line_pad_to(&line, 10 + shift);
+    ls_text_string(&line.text, "most at once   now  function and place");
+    ls_line_end(&line, emitter);
+    for (size_t i = 0; i < count; i++) {
+        peak_line(&line, sites[i], shift);
         ls_line_end(&line, emitter);
     }
 }

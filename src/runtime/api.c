@@ -104,12 +104,19 @@ LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats)
     return status;
 }
 
-/* Inactive, both do nothing: without a table there is no tracked kind, and no slot but 0. */
+/* Inactive, all do nothing: without a table there is no tracked kind, and no slot but 0. */
 LEAKSHIM_API uint64_t leakshim_acquire(size_t bytes)
 {
     if (!ls_resource_is_tracked(LS_RESOURCE_CUSTOM))
         return 0;
     return ls_resource_acquire(LS_RESOURCE_CUSTOM, bytes);
+}
+
+LEAKSHIM_API uint64_t leakshim_acquire_named(const char *kind, size_t bytes)
+{
+    if (!ls_resource_is_tracked(LS_RESOURCE_CUSTOM))
+        return 0;
+    return ls_resource_acquire_named(LS_RESOURCE_CUSTOM, kind, bytes);
 }
 
 LEAKSHIM_API void leakshim_release(uint64_t handle)

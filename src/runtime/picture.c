@@ -12,6 +12,7 @@
 #include "capture/heap.h"
 #include "capture/resource.h"
 #include "ledger/js_function.h"
+#include "ledger/kinds.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
@@ -129,13 +130,16 @@ static void copy_native_frames(struct ls_arena *arena, const struct ls_site *sit
     const struct ls_module *last = NOT_JIT;
     struct naming naming = {0};
     size_t count = 0;
+    uint32_t kind;
 
     if (stack == NULL)
         return;
+    kind = ls_stack_kind(stack);
+    view->kind = kind != 0 ? ls_kind_name(kind) : NULL;
     frames = ls_arena_take(arena, stack->depth * sizeof(*frames));
     if (frames == NULL)
         return;
-    for (uint32_t i = 0; i < stack->depth; i++) {
+    for (uint32_t i = kind != 0; i < stack->depth; i++) {
         const struct ls_js_function *function = ls_js_frame_function(stack->pcs[i]);
         const struct ls_module *module;
 

@@ -76,7 +76,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_count = 2280,
      .error_bytes = 1.1 * MIB,
      .peak_live_bytes = 45.6 * MIB,
-     .peak_live_count = 2280,
      .acquired_count = 2312,
      .acquired_bytes = 46.3 * MIB,
      .released_count = 32,
@@ -99,7 +98,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_count = 88,
      .error_bytes = 1.7 * MIB,
      .peak_live_bytes = 6.0 * MIB,
-     .peak_live_count = 96,
      .acquired_count = 160,
      .acquired_bytes = 10.0 * MIB,
      .released_count = 72,
@@ -119,7 +117,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .verdict = LS_VERDICT_RISING,
      .confidence = 0.83,
      .live_count = 214,
-     .peak_live_count = 230,
      .acquired_count = 1019,
      .released_count = 805,
      .growth_count_per_s = 2.1,
@@ -138,7 +135,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_bytes = 38.0 * MIB,
      .live_count = 152,
      .peak_live_bytes = 41.0 * MIB,
-     .peak_live_count = 160,
      .acquired_count = 410,
      .growth_bytes_per_s = 900,
      .median_age_s = 71,
@@ -154,7 +150,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .live_count = 2021,
      .error_bytes = 2.0 * MIB,
      .peak_live_bytes = 7.9 * MIB,
-     .peak_live_count = 2021,
      .acquired_count = 2021,
      .growth_bytes_per_s = 3100,
      .growth_count_per_s = 1.5,
@@ -211,7 +206,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .verdict = LS_VERDICT_LEARNING,
      .live_bytes = 8.0 * MIB,
      .live_count = 4,
-     .acquired_count = 4,
      .median_age_s = 79,
      .function = "",
      .location = "libnode.so+0x1234",
@@ -317,7 +311,6 @@ static const struct ls_snapshot_site clean_sites[] = {
      .live_bytes = 18432,
      .live_count = 96,
      .peak_live_bytes = 20480,
-     .peak_live_count = 104,
      .acquired_count = 120,
      .acquired_bytes = 23040,
      .released_count = 24,
@@ -331,6 +324,7 @@ static const struct ls_snapshot_site clean_sites[] = {
      .point_count = LS_ARRAY_LENGTH(parse_points)},
     {.id = 1,
      .resource = LS_RESOURCE_CUSTOM,
+     .kind = "queue items",
      .verdict = LS_VERDICT_FALLING,
      .confidence = 0.97,
      .live_count = 3,
@@ -407,8 +401,7 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
     static struct ls_snapshot_site sites[3];
     static struct ls_snapshot_event_loop loops[2];
     static struct ls_snapshot_module modules[1];
-    const double not_a_number = __builtin_nan("");
-    const double infinite = __builtin_inf();
+    const double not_a_number = __builtin_nan(""), infinite = __builtin_inf();
 
     memset(long_name, 'n', sizeof(long_name) - 1);
     points[0] = (struct ls_snapshot_point){not_a_number, infinite, -infinite};
