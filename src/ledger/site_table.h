@@ -83,6 +83,9 @@ struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t ind
 
 /* Of two peaks the higher: whether they came together is not known. */
 void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part);
+/* Judged and ordered by number and not by bytes: descriptors, and resources of the program's own
+ * that it never gave a size. */
+bool ls_site_is_counted(const struct ls_site *site);
 /* Once the site's tally is complete. */
 void ls_site_note_peak_count(struct ls_site *site);
 

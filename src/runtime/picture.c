@@ -289,8 +289,10 @@ static int copy_modules(struct ls_arena *arena, struct ls_snapshot *snapshot)
         if (site->module == NULL || site->module->index >= count)
             continue;
         view = &views[site->module->index];
-        view->live_bytes += site->tally.live_bytes;
-        view->growth_bytes_per_s += verdict->growth_bytes_per_s;
+        if (site->resource != LS_RESOURCE_CUSTOM) { /* counted where its memory comes from */
+            view->live_bytes += site->tally.live_bytes;
+            view->growth_bytes_per_s += verdict->growth_bytes_per_s;
+        }
         view->rising_sites += verdict->verdict == LS_VERDICT_RISING;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -382,6 +382,10 @@ def api_measures(bench, cwd):
         ("add_listener", None, 4, 400, 4), ("add_listener", None, 0, 0, 40),
         ("add_named", "rows", 4, 0, 4), ("add_named", "rows", 0, 0, 1),
         ("add_named", 'queue "items"', 2, 0, 2)], key=str), f"custom sites: {figures}")
+    held = sum(site["live_bytes"] for site in summary["sites"]
+               if site["module"] is not None and site["resource"] != "custom")
+    expect(sum(module["live_bytes"] for module in summary["modules"]) == held,
+           "what custom resources hold counts twice for their module")
     text = (directory / "summary.txt").read_text()
     expect("custom: rows " in text and 'custom: queue "items"' in text, text)
 
