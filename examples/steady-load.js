@@ -24,11 +24,12 @@ function startClock() {
 }
 
 /**
- * Sends `rate` requests a second for so many seconds; `describe(number)` gives the options of each as of
- * http.request, with a `body` where it has one. Prints what became of them as a line of JSON.
+ * Sends `rate` requests a second for so many seconds, over so many connections at most;
+ * `describe(number)` gives the options of each as of http.request, with a `body` where it has one. Prints
+ * what became of them as a line of JSON; those without an answer 5 s after the last are in `sent` alone.
  */
-function steadyLoad({ port, rate, seconds }, describe) {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
+function steadyLoad({ port, rate, seconds, connections = 32 }, describe) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
     const elapsed = startClock();
     let sent = 0;
     let answered = 0;
