@@ -86,17 +86,23 @@ static void count_unused(uint64_t now_ns)
 void ls_picture_peers_begin(uint64_t now_ns)
 {
     double seconds = (double)(now_ns - last_ns) / (double)LS_NS_PER_S;
-    struct ls_peer *peer;
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
-        uint64_t opened = ls_load_relaxed(&peer->opened);
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        struct ls_peer *peer = ls_peer_at(i);
+        uint64_t opened;
 
+        if (peer == NULL)
+            continue;
+        opened = ls_load_relaxed(&peer->opened);
+        if (opened != peer->opened_before || ls_load_relaxed(&peer->live) > 0)
+            peer->active_ns = now_ns;
         if (last_ns != 0 && seconds > 0)
             peer->opened_per_s = (double)(opened - peer->opened_before) / seconds;
         peer->opened_before = opened;
         peer->unused = 0;
     }
     count_unused(now_ns);
+    ls_peers_make_room(now_ns);
     last_ns = now_ns;
 }
 
@@ -104,7 +110,7 @@ static bool belongs_to(const struct ls_peer *peer, const struct ls_site *site)
 {
     struct ls_site **sites = ls_ledger.stack_sites[LS_RESOURCE_SOCKET];
 
-    return sites != NULL && ls_load_relaxed(&peer->opened) > 0 &&
+    return sites != NULL && peer != NULL && ls_load_relaxed(&peer->opened) > 0 &&
            peer->stack < ls_ledger.stacks.capacity && sites[peer->stack] == site;
 }
 
@@ -122,10 +128,10 @@ static bool stands_for_others(const struct ls_peer *peer)
 
 static size_t group_addresses(const struct ls_site *site)
 {
-    const struct ls_peer *peer;
     size_t count = 0;
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
         size_t at = 0;
 
         if (!belongs_to(peer, site) || stands_for_others(peer))
@@ -235,12 +241,13 @@ void ls_picture_peers(struct ls_arena *arena, const struct ls_site *site,
     size_t listed = choose(group_addresses(site));
     struct ls_snapshot_peer *peers =
         ls_arena_take(arena, (LS_SNAPSHOT_PEERS_MAX + 1) * sizeof(*peers));
-    const struct ls_peer *peer;
 
     if (peers == NULL)
         return;
     memset(sums, 0, sizeof(sums));
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
+
         if (belongs_to(peer, site))
             add_up(&sums[place_of(peer, listed)], peer);
     }
