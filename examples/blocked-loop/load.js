@@ -5,27 +5,18 @@
 // and how long the slowest health check took.
 
 const http = require('node:http');
+const { readArguments, startClock } = require('../steady-load.js');
 
-const port = Number(process.argv[2]);
-const rate = Number(process.argv[3] || 3);
-const seconds = Number(process.argv[4] || 60);
-if (!(port > 0 && rate > 0 && seconds > 0)) {
-    console.error('usage: node load.js PORT [REQUESTS_PER_SECOND] [SECONDS]');
-    process.exit(2);
-}
+const { port, rate, seconds } = readArguments(3, 60);
 
 const KINDS = ['/import', '/export', '/login'];
 // No connection is kept: a server that stands still closes idle ones just as they are used again.
 const agent = new http.Agent({ keepAlive: false, maxSockets: 32 });
-const started = process.hrtime.bigint();
+const elapsed = startClock();
 let sent = 0;
 let answered = 0;
 let failed = 0;
 let slowest = 0;
-
-function elapsed() {
-    return Number(process.hrtime.bigint() - started) / 1e9;
-}
 
 function ask(path, done) {
     const request = http.get({ host: '127.0.0.1', port, agent, path }, (response) => {

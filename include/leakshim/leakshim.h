@@ -69,6 +69,14 @@ LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats);
 LEAKSHIM_API uint64_t leakshim_acquire(size_t bytes);
 
 /*
+ * The same with a name for what it is: "listeners", "cache entries". The summary shows it beside
+ * the site ("custom: listeners"), and what is acquired under two names at one place is two sites.
+ * The name is copied at its first use, up to 31 bytes of UTF-8; 64 names are told apart in a
+ * process, those that come later are "other". NULL and "" are leakshim_acquire.
+ */
+LEAKSHIM_API uint64_t leakshim_acquire_named(const char *kind, size_t bytes);
+
+/*
  * Before the resource goes, once for each handle, on any thread; a handle must not be used after.
  * 0 is allowed and does nothing. Also in a forked child, which goes on with the parent's handles as
  * its own. Never blocks. Keeps errno.

@@ -88,16 +88,22 @@ static bool is_under_way(int error)
     return error == EINPROGRESS || error == EINTR;
 }
 
-/* Takes the place of what the socket was connected to before. */
-static void attach(struct ls_connection *connection, uint32_t peer, uint64_t begun_ns)
+/* Counts first: a record that nobody is attached to may be taken back. */
+static void detach(uint32_t state, uint64_t since_ns)
 {
-    if (PEER(ls_load_relaxed(&connection->state)) != peer) {
-        ls_connection_drop(connection);
-        ls_peer_attached(peer);
-    }
-    ls_peer_opened(peer);
-    ls_store_relaxed(&connection->since_ns, begun_ns);
-    ls_store_relaxed(&connection->state, peer | CONNECTING);
+    if ((state & CONNECTED) != 0)
+        ls_peer_lived(PEER(state), ls_clock_monotonic_ns() - since_ns);
+    ls_peer_detached(PEER(state));
+}
+
+/* Takes the place of what the socket was connected to before. */
+static void attach(struct ls_connection *connection, uint32_t state, uint64_t since_ns)
+{
+    uint64_t former_since_ns = ls_load_relaxed(&connection->since_ns);
+
+    ls_peer_opened(PEER(state));
+    ls_store_relaxed(&connection->since_ns, since_ns);
+    detach(ls_exchange_relaxed(&connection->state, state), former_since_ns);
 }
 
 void ls_connection_attempted(int fd, const struct sockaddr *address, socklen_t length, int error,
@@ -110,7 +116,9 @@ void ls_connection_attempted(int fd, const struct sockaddr *address, socklen_t l
     uint32_t peer;
 
     if (connection == NULL || error == EALREADY || error == EFAULT || error == ENOTSOCK ||
-        address == NULL || length < sizeof(address->sa_family) || address->sa_family == AF_UNSPEC)
+        address == NULL || length < sizeof(address->sa_family) ||
+        length > sizeof(struct sockaddr_storage) || /* refused unread */
+        address->sa_family == AF_UNSPEC)
         return;
     state = ls_load_relaxed(&connection->state);
     if ((state & CONNECTING) != 0) { /* asks how the first attempt went */
@@ -124,7 +132,7 @@ void ls_connection_attempted(int fd, const struct sockaddr *address, socklen_t l
     peer = ls_peer_obtain(stack, &normal);
     if (peer == 0)
         return;
-    attach(connection, peer, begun_ns);
+    attach(connection, peer | CONNECTING, begun_ns);
     if (!is_under_way(error))
         settle(connection, peer | CONNECTING, error);
 }
@@ -145,10 +153,7 @@ void ls_connection_accepted(int listener, int fd)
     peer = ls_peer_obtain(stack, &address);
     if (peer == 0)
         return;
-    ls_peer_attached(peer);
-    ls_peer_opened(peer);
-    ls_store_relaxed(&connection->since_ns, ls_clock_monotonic_ns());
-    ls_store_relaxed(&connection->state, peer | CONNECTED);
+    attach(connection, peer | CONNECTED, ls_clock_monotonic_ns());
 }
 
 void ls_connection_told(int fd, int error)
@@ -178,14 +183,9 @@ void ls_connection_closing(int fd, struct ls_connection *connection)
 void ls_connection_drop(struct ls_connection *connection)
 {
     uint64_t since_ns = ls_load_relaxed(&connection->since_ns);
-    uint32_t state;
 
-    if (ls_load_relaxed(&connection->state) == 0)
-        return;
-    state = ls_exchange_relaxed(&connection->state, 0);
-    ls_peer_detached(PEER(state));
-    if ((state & CONNECTED) != 0)
-        ls_peer_lived(PEER(state), ls_clock_monotonic_ns() - since_ns);
+    if (ls_load_relaxed(&connection->state) != 0)
+        detach(ls_exchange_relaxed(&connection->state, 0), since_ns);
 }
 
 void ls_connection_child_after_fork(struct ls_connection *connection)

@@ -128,17 +128,21 @@ LS_INLINE uint32_t stack_here(const void *record, const void *caller)
     return stack;
 }
 
-static void put_in(struct ls_mapping_event *event, const void *address, size_t length)
+/* Inlined into the function that the hook calls, whose frame `record` is. Keeps errno. */
+LS_INLINE void put_in(struct ls_mapping_event event, const void *address, size_t length,
+                      const void *record, const void *caller)
 {
     int saved_errno = errno;
 
-    event->start = (uintptr_t)address;
-    event->end = end_of(address, length);
-    event->now_ns = ls_clock_coarse_ns();
-    if (event->stack == LS_STACK_UNKNOWN && ls_thread_is_own_work())
+    if (!ls_mappings_active() || !is_range(address, length))
         return;
+    event.stack = stack_here(record, caller);
+    event.start = (uintptr_t)address;
+    event.end = end_of(address, length);
+    event.now_ns = ls_clock_coarse_ns();
     /* Without a stack the mapping is not tracked, but what it replaced is gone all the same. */
-    if ((push(event) == 0 || event->stack == LS_STACK_UNKNOWN) &&
+    if ((event.stack != LS_STACK_UNKNOWN || !ls_thread_is_own_work()) &&
+        (push(&event) == 0 || event.stack == LS_STACK_UNKNOWN) &&
         ls_load_relaxed(&mode) == LS_MAPPINGS_TRACKED)
         ls_add_relaxed(&ls_ledger.lost_acquires, 1);
     errno = saved_errno;
@@ -146,28 +150,16 @@ static void put_in(struct ls_mapping_event *event, const void *address, size_t l
 
 void ls_mappings_acquire(const void *address, size_t length, int protection, const void *caller)
 {
-    struct ls_mapping_event event = {.kind = LS_MAPPING_ACQUIRE,
-                                     .reserved = protection == PROT_NONE};
-    int saved_errno = errno;
-
-    if (!ls_mappings_active() || !is_range(address, length))
-        return;
-    event.stack = stack_here(__builtin_frame_address(0), caller);
-    put_in(&event, address, length);
-    errno = saved_errno;
+    put_in(
+        (struct ls_mapping_event){.kind = LS_MAPPING_ACQUIRE, .reserved = protection == PROT_NONE},
+        address, length, __builtin_frame_address(0), caller);
 }
 
 void ls_mappings_move(ls_mapping_ticket ticket, const void *address, size_t length,
                       const void *caller)
 {
-    struct ls_mapping_event event = {.kind = LS_MAPPING_MOVE, .released = ticket};
-    int saved_errno = errno;
-
-    if (!ls_mappings_active() || !is_range(address, length))
-        return;
-    event.stack = stack_here(__builtin_frame_address(0), caller);
-    put_in(&event, address, length);
-    errno = saved_errno;
+    put_in((struct ls_mapping_event){.kind = LS_MAPPING_MOVE, .released = ticket}, address, length,
+           __builtin_frame_address(0), caller);
 }
 
 void ls_mappings_protect(const void *address, size_t length, int protection)

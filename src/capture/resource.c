@@ -3,8 +3,10 @@
 #include <errno.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "capture/callsite.h"
 #include "capture/thread.h"
+#include "ledger/kinds.h"
 #include "ledger/ledger.h"
 #include "system/clock.h"
 #include "system/syscall.h"
@@ -35,9 +37,12 @@ bool ls_resource_is_tracked(enum ls_resource resource)
            ls_resource_is_own_process();
 }
 
-uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size)
+/* Inlined into the function that the hook calls, whose frame `record` is. */
+LS_INLINE uint32_t acquire(enum ls_resource resource, const char *name, uint64_t size,
+                           const void *record)
 {
     int saved_errno = errno;
+    uint64_t now_ns = ls_clock_coarse_ns();
     struct ls_thread *thread;
     uint32_t stack;
     uint32_t slot;
@@ -50,11 +55,23 @@ uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size)
             ls_resource_miss();
         return 0;
     }
-    stack = ls_callsite_stack(thread, __builtin_frame_address(0));
-    slot = ls_ledger_acquire(resource, stack, size, 1, ls_clock_coarse_ns());
+    stack = ls_callsite_stack(thread, record);
+    if (name != NULL)
+        stack = ls_kind_stack(stack, ls_kind_obtain(name), now_ns);
+    slot = ls_ledger_acquire(resource, stack, size, 1, now_ns);
     ls_thread_leave();
     errno = saved_errno;
     return slot;
+}
+
+uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size)
+{
+    return acquire(resource, NULL, size, __builtin_frame_address(0));
+}
+
+uint32_t ls_resource_acquire_named(enum ls_resource resource, const char *name, uint64_t size)
+{
+    return acquire(resource, name, size, __builtin_frame_address(0));
 }
 
 uint32_t ls_resource_adopt(enum ls_resource resource, enum ls_resource_origin origin)

@@ -43,6 +43,8 @@ bool ls_resource_is_own_process(void);
  * of this library. `size` in bytes, 0 for what has none.
  */
 uint32_t ls_resource_acquire(enum ls_resource resource, uint64_t size);
+/* The same for what the program has its own name for (ledger/kinds.h); NULL: none. */
+uint32_t ls_resource_acquire_named(enum ls_resource resource, const char *name, uint64_t size);
 /* The same for a resource that is just found to be there. */
 uint32_t ls_resource_adopt(enum ls_resource resource, enum ls_resource_origin origin);
 /* `slot` 0: nothing. */

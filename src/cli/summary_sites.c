@@ -190,6 +190,8 @@ static void read_site(struct ls_fields *fields, const json_t *object, bool sampl
     site->estimated =
         site->resource == LS_RESOURCE_JS || (site->resource == LS_RESOURCE_HEAP && sampled);
     read_site_figures(fields, object, site);
+    if (json_object_get(object, "kind") != NULL)
+        site->kind = ls_field_string(fields, object, "kind");
     site->function = ls_field_optional_string(fields, object, "function");
     site->location = ls_field_optional_string(fields, object, "location");
     site->module = ls_field_optional_string(fields, object, "module");
@@ -199,6 +201,8 @@ static void read_site(struct ls_fields *fields, const json_t *object, bool sampl
     read_threads(fields, object, site);
     if (json_object_get(object, "reserved_bytes") != NULL)
         site->reserved_bytes = ls_field_known(fields, object, "reserved_bytes", 0);
+    if (json_object_get(object, "peak_live_count") != NULL)
+        site->peak_live_count = ls_field_known(fields, object, "peak_live_count", 0);
     if (fields->error == 0)
         site->named_frame = find_named_frame(site);
 }

@@ -174,6 +174,8 @@ static void account_acquire(struct ls_live_slot *slot)
     tally->live_count += slot->weight;
     tally->live_bytes += slot->weight * (double)slot->size;
     tally->variance_bytes += variance_of(slot);
+    if (tally->live_count > tally->peak_live_count)
+        tally->peak_live_count = tally->live_count;
 }
 
 double ls_ledger_slot_amount(const struct ls_live_slot *slot)

@@ -6,18 +6,27 @@
  */
 #include "ledger/ledger.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "ledger/inlining.h"
 #include "ledger/js_function.h"
+#include "ledger/kinds.h"
 
 static const struct ls_module *module_of(const struct ls_stack *stack, uint32_t frame)
 {
     return ls_modules_find(&ls_ledger.modules, stack->pcs[frame], stack->first_seen_ns);
 }
 
+/* Behind the name of what was acquired. */
+static uint32_t first_frame(const struct ls_stack *stack)
+{
+    return ls_stack_kind(stack) != 0;
+}
+
 uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
 {
-    uint32_t frame = 0;
+    uint32_t frame = first_frame(stack);
 
     while (frame < stack->depth && module_of(stack, frame) != NULL)
         frame++;
@@ -76,8 +85,11 @@ static struct identity identify(enum ls_resource resource, const struct ls_stack
     uint32_t first_jit = ls_ledger_first_jit_frame(stack);
     uint32_t end = identifying_frames(stack, first_jit, is_dispatch);
     uint64_t last = 0;
+    const char *kind = ls_kind_name(ls_stack_kind(stack));
 
-    for (uint32_t i = 0; i < end; i++) {
+    if (*kind != '\0')
+        identity.native = ls_hash_bytes(identity.native, kind, strlen(kind));
+    for (uint32_t i = first_frame(stack); i < end; i++) {
         const struct ls_module *module = module_of(stack, i);
         uint64_t frame = ls_hash_add(module->identity, stack->pcs[i] - module->bias);
 
@@ -198,4 +210,6 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
     }
     for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
         settle_resource((enum ls_resource)resource, stacks_known, is_dispatch);
+    for (uint32_t i = 0; i < ls_ledger.sites.count; i++)
+        ls_site_note_peak_count(ls_site_table_at(&ls_ledger.sites, i));
 }

@@ -102,4 +102,22 @@ void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part)
     sum->live_bytes += part->live_bytes;
     sum->variance_bytes += part->variance_bytes;
     sum->reserved_bytes += part->reserved_bytes;
+    if (part->peak_live_count > sum->peak_live_count)
+        sum->peak_live_count = part->peak_live_count;
+}
+
+bool ls_site_is_counted(const struct ls_site *site)
+{
+    return ls_resource_is_counted(site->resource) ||
+           (site->resource == LS_RESOURCE_CUSTOM && site->tally.acquired_bytes == 0);
+}
+
+void ls_site_note_peak_count(struct ls_site *site)
+{
+    const struct ls_tally *tally = &site->tally;
+    double most =
+        tally->live_count > tally->peak_live_count ? tally->live_count : tally->peak_live_count;
+
+    if (most > site->peak_live_count)
+        site->peak_live_count = most;
 }

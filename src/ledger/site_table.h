@@ -25,6 +25,8 @@ struct ls_tally {
     double live_bytes;
     double variance_bytes; /* of live_bytes, from sampling */
     double reserved_bytes; /* mappings: PROT_NONE, not in live_bytes */
+    /* The most live_count has been whenever events were accounted; 0 where live_count is set. */
+    double peak_live_count;
 };
 
 /* A frame that comes with its names, as V8 gives them. Strings live as long as the process. */
@@ -49,6 +51,7 @@ struct ls_site {
     uint32_t failed; /* sockets: attempts to connect, as of the last picture */
     struct ls_tally tally;
     double peak_live_bytes;
+    double peak_live_count; /* of the site, or of one of its stacks */
     double first_seen_s;
     struct ls_history history;
     struct ls_release_ages released;     /* of native sites, but for mappings */
@@ -81,6 +84,12 @@ struct ls_site *ls_site_table_find(const struct ls_site_table *table, enum ls_re
                                    uint64_t id);
 struct ls_site *ls_site_table_at(const struct ls_site_table *table, uint32_t index);
 
+/* Of two peaks the higher: whether they came together is not known. */
 void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part);
+/* Judged and ordered by number and not by bytes: descriptors, and resources of the program's own
+ * that it never gave a size. */
+bool ls_site_is_counted(const struct ls_site *site);
+/* Once the site's tally is complete. */
+void ls_site_note_peak_count(struct ls_site *site);
 
 #endif

@@ -226,12 +226,15 @@ static void write_site(struct ls_emitter *emitter, const struct ls_snapshot_site
     ls_emitter_object_begin(emitter, NULL);
     ls_emitter_json_id(emitter, "id", site->id);
     ls_emitter_json_string(emitter, "resource", ls_resource_names[site->resource]);
+    if (site->kind != NULL)
+        ls_emitter_json_string(emitter, "kind", site->kind);
     ls_emitter_json_string(emitter, "verdict", ls_verdict_names[site->verdict]);
     ls_emitter_json_number(emitter, "confidence", site->confidence, SHARE);
     ls_emitter_json_number(emitter, "live_bytes", site->live_bytes, WHOLE);
     ls_emitter_json_number(emitter, "live_count", site->live_count, WHOLE);
     ls_emitter_json_number(emitter, "error_bytes", site->error_bytes, WHOLE);
     ls_emitter_json_number(emitter, "peak_live_bytes", site->peak_live_bytes, WHOLE);
+    ls_emitter_json_number(emitter, "peak_live_count", site->peak_live_count, WHOLE);
     if (site->resource == LS_RESOURCE_MAP)
         ls_emitter_json_number(emitter, "reserved_bytes", site->reserved_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "acquired_count", site->acquired_count, WHOLE);

@@ -85,6 +85,7 @@ struct ls_snapshot_threads {
 struct ls_snapshot_site {
     uint64_t id;
     enum ls_resource resource;
+    const char *kind; /* of custom: the program's name for it; NULL without one */
     enum ls_verdict verdict;
     bool estimated; /* live figures come from sampling */
     double confidence;
@@ -92,6 +93,7 @@ struct ls_snapshot_site {
     double live_count;
     double error_bytes; /* standard error of live_bytes */
     double peak_live_bytes;
+    double peak_live_count;
     double reserved_bytes; /* mappings: PROT_NONE, not in live_bytes */
     double acquired_count;
     double acquired_bytes;

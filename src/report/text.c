@@ -3,6 +3,7 @@
 #include "base/compiler.h"
 #include "report/calendar.h"
 #include "report/line.h"
+#include "report/text_peaks.h"
 #include "report/text_peers.h"
 #include "report/text_sites.h"
 #include "report/units.h"
@@ -349,6 +350,7 @@ int ls_report_write_text(const struct ls_snapshot *snapshot, const struct ls_sin
     write_isolates(&emitter, snapshot);
     ls_text_write_peers(&emitter, snapshot);
     ls_text_write_others(&emitter, snapshot);
+    ls_text_write_peaks(&emitter, snapshot);
     write_balance(&emitter, snapshot);
     write_health(&emitter, snapshot);
     write_run(&emitter, snapshot);

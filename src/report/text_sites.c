@@ -17,6 +17,7 @@ enum {
     CALLER_COLUMN = 17,
     FUNCTION_COLUMNS_MAX = 38,
     INNER_COLUMNS_MAX = 24,
+    KIND_COLUMNS_MAX = 16,
 };
 
 static const char *const unit_names[LS_RESOURCE_COUNT] = {
@@ -30,11 +31,33 @@ static bool is_rising(const struct ls_snapshot_site *site)
     return site->verdict == LS_VERDICT_RISING;
 }
 
-/* Sockets, files and the like have no size worth naming: their number is what grows. */
+/* Sockets, files and the like have no size worth naming: their number is what grows. What is the
+ * program's own has the size the program says. */
 static bool is_counted(const struct ls_snapshot_site *site)
 {
+    if (site->resource == LS_RESOURCE_CUSTOM && site->live_bytes > 0)
+        return false;
     return site->resource >= LS_RESOURCE_THREAD && !(site->growth_bytes_per_s > 0) &&
            !(site->growth_bytes_per_s < 0);
+}
+
+/* "custom: listeners" */
+void ls_text_kind(struct ls_line *line, const struct ls_snapshot_site *site)
+{
+    ls_text_string(&line->text, ls_resource_names[site->resource]);
+    if (site->kind == NULL)
+        return;
+    ls_text_string(&line->text, ": ");
+    ls_line_name(line, site->kind, KIND_COLUMNS_MAX);
+}
+
+size_t ls_text_kind_shift(const struct ls_snapshot_site *site)
+{
+    size_t columns = site->kind == NULL ? 0 : ls_line_columns(site->kind);
+
+    if (columns == 0)
+        return 0;
+    return strlen(": ") + (columns < KIND_COLUMNS_MAX ? columns : KIND_COLUMNS_MAX);
 }
 
 static void growth(struct ls_line *line, const struct ls_snapshot_site *site)
@@ -109,9 +132,8 @@ static const char *without_scheme(const char *location)
     return strncmp(location, "file:///", 8) == 0 ? location + 7 : location;
 }
 
-/* The function, then its place at `column`, within the line's width. */
-static void function_and_place(struct ls_line *line, const struct ls_snapshot_site *site,
-                               size_t column)
+void ls_text_function_and_place(struct ls_line *line, const struct ls_snapshot_site *site,
+                                size_t column)
 {
     const char *place = site->location[0] != '\0' ? site->location : site->module;
     size_t start = ls_line_width(line);
@@ -122,20 +144,20 @@ static void function_and_place(struct ls_line *line, const struct ls_snapshot_si
 }
 
 static void headline(struct ls_line *line, const struct ls_snapshot_site *site, size_t number,
-                     size_t place_column)
+                     size_t shift, size_t place_column)
 {
     size_t start;
 
     ls_text_unsigned(&line->text, number);
     ls_line_align_right(line, 0, 2);
     ls_line_pad_to(line, KIND_COLUMN);
-    ls_text_string(&line->text, ls_resource_names[site->resource]);
+    ls_text_kind(line, site);
     ls_text_char(&line->text, ' ');
     start = ls_line_width(line);
     growth(line, site);
-    ls_line_align_right(line, start, GROWTH_END);
-    ls_line_pad_to(line, FUNCTION_COLUMN);
-    function_and_place(line, site, place_column);
+    ls_line_align_right(line, start, GROWTH_END + shift);
+    ls_line_pad_to(line, FUNCTION_COLUMN + shift);
+    ls_text_function_and_place(line, site, place_column);
 }
 
 static const char *confidence_words(double confidence)
@@ -280,23 +302,28 @@ static void callers(struct ls_emitter *emitter, const struct ls_snapshot_site *s
     }
 }
 
-static size_t rising_place_column(const struct ls_snapshot *snapshot)
+static size_t rising_place_column(const struct ls_snapshot *snapshot, size_t *shift)
 {
     size_t widest = 0;
+
+    *shift = 0;
 
     for (size_t i = 0; i < snapshot->site_count; i++) {
         if (is_rising(&snapshot->sites[i])) {
             size_t columns = function_columns(&snapshot->sites[i]);
+            size_t kind = ls_text_kind_shift(&snapshot->sites[i]);
 
             widest = columns > widest ? columns : widest;
+            *shift = kind > *shift ? kind : *shift;
         }
     }
-    return FUNCTION_COLUMN + widest + 2;
+    return FUNCTION_COLUMN + *shift + widest + 2;
 }
 
 void ls_text_write_rising(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
-    size_t place_column = rising_place_column(snapshot);
+    size_t shift;
+    size_t place_column = rising_place_column(snapshot, &shift);
     size_t number = 0;
     struct ls_line line;
     bool javascript = false;
@@ -310,7 +337,7 @@ void ls_text_write_rising(struct ls_emitter *emitter, const struct ls_snapshot *
         if (number == 0)
             ls_emitter_string(emitter, "\nRising\n");
         number++;
-        headline(&line, site, number, place_column);
+        headline(&line, site, number, shift, place_column);
         ls_line_end(&line, emitter);
         if (number <= DETAILED_SITES) {
             live_line(&line, site);
@@ -337,13 +364,13 @@ enum {
     OTHER_FUNCTION_COLUMNS_MAX = 28,
 };
 
-static void other_line(struct ls_line *line, const struct ls_snapshot_site *site,
+static void other_line(struct ls_line *line, const struct ls_snapshot_site *site, size_t shift,
                        size_t place_column)
 {
     size_t start;
 
     ls_line_pad_to(line, KIND_COLUMN);
-    ls_text_string(&line->text, ls_resource_names[site->resource]);
+    ls_text_kind(line, site);
     start = ls_line_width(line);
     ls_text_char(&line->text, ' ');
     if (is_counted(site)) {
@@ -352,18 +379,18 @@ static void other_line(struct ls_line *line, const struct ls_snapshot_site *site
         estimate_mark(line, site);
         ls_units_size(&line->text, site->live_bytes);
     }
-    ls_line_align_right(line, start, OTHER_LIVE_END);
+    ls_line_align_right(line, start, OTHER_LIVE_END + shift);
     start = ls_line_width(line);
     ls_text_char(&line->text, ' ');
     if (site->verdict == LS_VERDICT_SETTLING || site->verdict == LS_VERDICT_FALLING)
         growth(line, site);
     else /* a slope within the noise reads like a leak */
         ls_text_char(&line->text, '-');
-    ls_line_align_right(line, start, OTHER_GROWTH_END);
-    ls_line_pad_to(line, OTHER_TREND_COLUMN);
+    ls_line_align_right(line, start, OTHER_GROWTH_END + shift);
+    ls_line_pad_to(line, OTHER_TREND_COLUMN + shift);
     ls_text_string(&line->text, ls_verdict_names[site->verdict]);
-    ls_line_pad_to(line, OTHER_FUNCTION_COLUMN);
-    function_and_place(line, site, place_column);
+    ls_line_pad_to(line, OTHER_FUNCTION_COLUMN + shift);
+    ls_text_function_and_place(line, site, place_column);
 }
 
 /* Places that hold nothing at the moment are for summary.json. */
@@ -372,27 +399,41 @@ static bool belongs_to_others(const struct ls_snapshot_site *site)
     return !is_rising(site) && (site->live_bytes >= 1 || site->live_count >= 0.5);
 }
 
-static size_t others_place_column(const struct ls_snapshot *snapshot)
+static size_t others_place_column(const struct ls_snapshot *snapshot, size_t *shift)
 {
     size_t widest = 0;
     size_t seen = 0;
 
+    *shift = 0;
+
     for (size_t i = 0; i < snapshot->site_count && seen < OTHER_SITES; i++) {
         if (belongs_to_others(&snapshot->sites[i])) {
             size_t columns = function_columns(&snapshot->sites[i]);
+            size_t kind = ls_text_kind_shift(&snapshot->sites[i]);
 
             widest = columns > widest ? columns : widest;
+            *shift = kind > *shift ? kind : *shift;
             seen++;
         }
     }
     if (widest > OTHER_FUNCTION_COLUMNS_MAX)
         widest = OTHER_FUNCTION_COLUMNS_MAX;
-    return OTHER_FUNCTION_COLUMN + widest + 2;
+    return OTHER_FUNCTION_COLUMN + *shift + widest + 2;
+}
+
+static void others_title(struct ls_line *line, struct ls_emitter *emitter, size_t shift)
+{
+    ls_emitter_string(emitter, "\nLargest of the others\n");
+    ls_text_string(&line->text, "    kind");
+    ls_line_pad_to(line, 18 + shift);
+    ls_text_string(&line->text, "live        growth  trend     function and place");
+    ls_line_end(line, emitter);
 }
 
 void ls_text_write_others(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
-    size_t place_column = others_place_column(snapshot);
+    size_t shift;
+    size_t place_column = others_place_column(snapshot, &shift);
     size_t written = 0;
     size_t left = 0;
     struct ls_line line;
@@ -408,10 +449,8 @@ void ls_text_write_others(struct ls_emitter *emitter, const struct ls_snapshot *
             continue;
         }
         if (written == 0)
-            ls_emitter_string(emitter, "\nLargest of the others\n"
-                                       "    kind          live        growth  trend"
-                                       "     function and place\n");
-        other_line(&line, site, place_column);
+            others_title(&line, emitter, shift);
+        other_line(&line, site, shift, place_column);
         ls_line_end(&line, emitter);
         written++;
     }

@@ -42,16 +42,31 @@ LEAKSHIM_API int leakshim_flush(void)
     return ls_collector_request(LS_REQUEST_FLUSH, FLUSH_NS);
 }
 
-/* From the stacks and not from the sites: what was acquired since the last summary counts too. */
+static int64_t rounded(double value)
+{
+    return (int64_t)(value + (value < 0 ? -0.5 : 0.5));
+}
+
+/* With all that was acquired and released until now counted, also since the last summary. -ENOTSUP
+ * when the library is not active; else ls_collector_unlock ends it. */
+static int begin_counting(void)
+{
+    if (!ls_runtime_owns_process() || !ls_collector_lock(LOCK_NS))
+        return -ENOTSUP;
+    ls_ledger_drain();
+    ls_exact_settle();
+    return 0;
+}
+
 static void sum_heap(struct leakshim_stats *stats)
 {
     struct ls_tally sum;
 
     ls_ledger_sum(LS_RESOURCE_HEAP, &sum);
-    stats->live_bytes = (uint64_t)(sum.live_bytes + 0.5);
-    stats->live_count = (uint64_t)(sum.live_count + 0.5);
-    stats->acquired_bytes = (uint64_t)(sum.acquired_bytes + 0.5);
-    stats->acquired_count = (uint64_t)(sum.acquired_count + 0.5);
+    stats->live_bytes = (uint64_t)rounded(sum.live_bytes);
+    stats->live_count = (uint64_t)rounded(sum.live_count);
+    stats->acquired_bytes = (uint64_t)rounded(sum.acquired_bytes);
+    stats->acquired_count = (uint64_t)rounded(sum.acquired_count);
 }
 
 static void count_sites(struct leakshim_stats *stats)
@@ -68,17 +83,14 @@ LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats)
 {
     struct leakshim_stats full = {0};
     size_t size = stats->size;
-    int status = 0;
+    int status;
 
     if (size == 0)
         return -EINVAL;
     if (size > sizeof(full))
         size = sizeof(full);
-    if (!ls_runtime_owns_process() || !ls_collector_lock(LOCK_NS)) {
-        status = -ENOTSUP;
-    } else {
-        ls_ledger_drain();
-        ls_exact_settle();
+    status = begin_counting();
+    if (status == 0) {
         sum_heap(&full);
         count_sites(&full);
         ls_collector_unlock();
@@ -92,7 +104,7 @@ LEAKSHIM_API int leakshim_stats(struct leakshim_stats *stats)
     return status;
 }
 
-/* Inactive, both do nothing: without a table there is no tracked kind, and no slot but 0. */
+/* Inactive, all do nothing: without a table there is no tracked kind, and no slot but 0. */
 LEAKSHIM_API uint64_t leakshim_acquire(size_t bytes)
 {
     if (!ls_resource_is_tracked(LS_RESOURCE_CUSTOM))
@@ -100,15 +112,17 @@ LEAKSHIM_API uint64_t leakshim_acquire(size_t bytes)
     return ls_resource_acquire(LS_RESOURCE_CUSTOM, bytes);
 }
 
+LEAKSHIM_API uint64_t leakshim_acquire_named(const char *kind, size_t bytes)
+{
+    if (!ls_resource_is_tracked(LS_RESOURCE_CUSTOM))
+        return 0;
+    return ls_resource_acquire_named(LS_RESOURCE_CUSTOM, kind, bytes);
+}
+
 LEAKSHIM_API void leakshim_release(uint64_t handle)
 {
     if (handle != 0 && handle <= UINT32_MAX && ls_resource_is_own_process())
         ls_resource_release((uint32_t)handle);
-}
-
-static int64_t rounded(double value)
-{
-    return (int64_t)(value + (value < 0 ? -0.5 : 0.5));
 }
 
 static int64_t count_of(enum ls_resource resource)
@@ -138,13 +152,13 @@ static void sum_live(struct leakshim_live *live)
 
 static int take_live(struct leakshim_live *live)
 {
-    if (!ls_runtime_owns_process() || !ls_collector_lock(LOCK_NS))
-        return -ENOTSUP;
-    ls_ledger_drain();
-    ls_exact_settle();
-    sum_live(live);
-    ls_collector_unlock();
-    return 0;
+    int status = begin_counting();
+
+    if (status == 0) {
+        sum_live(live);
+        ls_collector_unlock();
+    }
+    return status;
 }
 
 /* As much of `full` as the caller's struct has room for. */

@@ -213,8 +213,11 @@ void ls_js_sites_update(void)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        if (site->resource == LS_RESOURCE_JS && site->reading != round_number)
+        if (site->resource != LS_RESOURCE_JS)
+            continue;
+        if (site->reading != round_number)
             site->tally = (struct ls_tally){0};
+        ls_site_note_peak_count(site);
     }
 }
 

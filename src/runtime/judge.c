@@ -97,7 +97,7 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
         .warmup_s = 0,
         .process_bytes = rss_bytes,
         .sites_tested = sites_tested,
-        .count_only = ls_resource_is_counted(site->resource),
+        .count_only = ls_site_is_counted(site),
     };
 
     if (verdict == NULL)
@@ -114,10 +114,12 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
                    double *tracked_bytes_per_s)
 {
     const struct ls_trend_verdict *verdict = ls_judge_site(site);
+    /* What a custom resource holds is counted where its memory comes from. */
+    double bytes_per_s = site->resource == LS_RESOURCE_CUSTOM ? 0 : verdict->growth_bytes_per_s;
 
     /* V8's heap is taken as a whole: what it keeps for itself grows with it. */
     if (site->resource != LS_RESOURCE_JS)
-        *tracked_bytes_per_s += verdict->growth_bytes_per_s;
+        *tracked_bytes_per_s += bytes_per_s;
     else if (verdict->verdict == LS_VERDICT_LEARNING)
         judgement->learning_js_bytes += site->tally.live_bytes;
     if (site->resource == LS_RESOURCE_HEAP)
@@ -125,7 +127,7 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
     if (verdict->verdict != LS_VERDICT_RISING)
         return;
     judgement->rising_sites++;
-    judgement->rising_bytes_per_s += verdict->growth_bytes_per_s;
+    judgement->rising_bytes_per_s += bytes_per_s;
     if (site->resource == LS_RESOURCE_JS)
         judgement->rising_js_bytes_per_s += verdict->growth_bytes_per_s;
 }

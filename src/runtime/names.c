@@ -204,8 +204,11 @@ static void collect_dispatch(struct batch *batch, const struct ls_stack *stack)
     for (uint32_t i = jit; i > 0 && jit - i < DISPATCH_FRAMES_MAX; i--) {
         const struct ls_module *module =
             ls_modules_find(&ls_ledger.modules, stack->pcs[i - 1], stack->first_seen_ns);
-        struct address address = address_of_pc(module, stack->pcs[i - 1]);
+        struct address address;
 
+        if (module == NULL) /* the name of what was acquired */
+            return;
+        address = address_of_pc(module, stack->pcs[i - 1]);
         collect(batch, &address);
     }
 }

@@ -12,6 +12,7 @@
 #include "capture/heap.h"
 #include "capture/resource.h"
 #include "ledger/js_function.h"
+#include "ledger/kinds.h"
 #include "ledger/ledger.h"
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
@@ -129,13 +130,16 @@ static void copy_native_frames(struct ls_arena *arena, const struct ls_site *sit
     const struct ls_module *last = NOT_JIT;
     struct naming naming = {0};
     size_t count = 0;
+    uint32_t kind;
 
     if (stack == NULL)
         return;
+    kind = ls_stack_kind(stack);
+    view->kind = kind != 0 ? ls_kind_name(kind) : NULL;
     frames = ls_arena_take(arena, stack->depth * sizeof(*frames));
     if (frames == NULL)
         return;
-    for (uint32_t i = 0; i < stack->depth; i++) {
+    for (uint32_t i = kind != 0; i < stack->depth; i++) {
         const struct ls_js_function *function = ls_js_frame_function(stack->pcs[i]);
         const struct ls_module *module;
 
@@ -182,6 +186,7 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
         .live_count = site->tally.live_count,
         .error_bytes = ls_math_sqrt(site->tally.variance_bytes),
         .peak_live_bytes = site->peak_live_bytes,
+        .peak_live_count = site->peak_live_count,
         .reserved_bytes = site->tally.reserved_bytes,
         .acquired_count = counted ? site->tally.acquired_count : -1,
         .acquired_bytes = counted ? site->tally.acquired_bytes : -1,
@@ -284,8 +289,10 @@ static int copy_modules(struct ls_arena *arena, struct ls_snapshot *snapshot)
         if (site->module == NULL || site->module->index >= count)
             continue;
         view = &views[site->module->index];
-        view->live_bytes += site->tally.live_bytes;
-        view->growth_bytes_per_s += verdict->growth_bytes_per_s;
+        if (site->resource != LS_RESOURCE_CUSTOM) { /* counted where its memory comes from */
+            view->live_bytes += site->tally.live_bytes;
+            view->growth_bytes_per_s += verdict->growth_bytes_per_s;
+        }
         view->rising_sites += verdict->verdict == LS_VERDICT_RISING;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -16,7 +16,7 @@
 
 static double weight(const struct ls_site *site, double bytes, double count)
 {
-    return ls_resource_is_counted(site->resource) ? count * BYTES_PER_COUNTED : bytes;
+    return ls_site_is_counted(site) ? count * BYTES_PER_COUNTED : bytes;
 }
 
 static double growth(const struct ls_site *site)

@@ -98,15 +98,18 @@ static struct ls_site *site_of(const struct ls_peer *peer)
 
 static void count_failures(void)
 {
-    const struct ls_peer *peer;
     struct ls_site *site;
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
-        if ((site = site_of(peer)) != NULL)
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
+
+        if (peer != NULL && (site = site_of(peer)) != NULL)
             site->failed = 0;
     }
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
-        if ((site = site_of(peer)) != NULL)
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
+
+        if (peer != NULL && (site = site_of(peer)) != NULL)
             site->failed += (uint32_t)ls_load_relaxed(&peer->failed);
     }
 }
@@ -114,24 +117,30 @@ static void count_failures(void)
 void ls_picture_peers_begin(uint64_t now_ns)
 {
     double seconds = (double)(now_ns - last_ns) / (double)LS_NS_PER_S;
-    struct ls_peer *peer;
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
-        uint64_t opened = ls_load_relaxed(&peer->opened);
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        struct ls_peer *peer = ls_peer_at(i);
+        uint64_t opened;
 
+        if (peer == NULL)
+            continue;
+        opened = ls_load_relaxed(&peer->opened);
+        if (opened != peer->opened_before || ls_load_relaxed(&peer->live) > 0)
+            peer->active_ns = now_ns;
         if (last_ns != 0 && seconds > 0)
             peer->opened_per_s = (double)(opened - peer->opened_before) / seconds;
         peer->opened_before = opened;
         peer->unused = 0;
     }
     count_unused(now_ns);
+    ls_peers_make_room(now_ns);
     count_failures();
     last_ns = now_ns;
 }
 
 static bool belongs_to(const struct ls_peer *peer, const struct ls_site *site)
 {
-    return ls_load_relaxed(&peer->opened) > 0 && site_of(peer) == site;
+    return peer != NULL && ls_load_relaxed(&peer->opened) > 0 && site_of(peer) == site;
 }
 
 static bool same_address(const struct ls_peer *one, const struct ls_peer *other)
@@ -148,10 +157,10 @@ static bool stands_for_others(const struct ls_peer *peer)
 
 static size_t group_addresses(const struct ls_site *site)
 {
-    const struct ls_peer *peer;
     size_t count = 0;
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
         size_t at = 0;
 
         if (!belongs_to(peer, site) || stands_for_others(peer))
@@ -262,12 +271,13 @@ void ls_picture_peers(struct ls_arena *arena, const struct ls_site *site,
     size_t listed = choose(group_addresses(site));
     struct ls_snapshot_peer *peers =
         ls_arena_take(arena, (LS_SNAPSHOT_PEERS_MAX + 1) * sizeof(*peers));
-    const struct ls_peer *peer;
 
     if (peers == NULL)
         return;
     memset(sums, 0, sizeof(sums));
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
+
         if (belongs_to(peer, site))
             add_up(&sums[place_of(peer, listed)], peer);
     }

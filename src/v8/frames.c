@@ -113,7 +113,8 @@ static struct knowledge *knowledge_of(void **memory)
     if (thread_number == 0)
         thread_number = ls_add_relaxed(&threads_seen, 1) + 1;
     if (known == NULL) {
-        known = ls_memory_own_allocate(sizeof(*known));
+        /* As in capture/thread.c, not from jemalloc. */
+        known = ls_memory_own_map(sizeof(*known), sizeof(*known));
         if (known == NULL)
             return NULL;
         *memory = known;

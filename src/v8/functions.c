@@ -14,7 +14,12 @@
 static const struct ls_js_function *_Atomic slots[SLOTS];
 /* Relaxed: a bound, and a figure to show; nothing is read on the strength of it. */
 static _Atomic size_t function_count;
-static _Atomic size_t function_bytes;
+
+/* Functions and their texts, one after the other. Not from jemalloc: a stack that a signal handler
+ * takes names its functions too, on a thread that it may have found inside that. Relaxed: the pages
+ * are there for all once they are mapped, and what is put into a piece is published by F1. */
+static char *_Atomic region;
+static _Atomic size_t region_used;
 
 static const struct ls_js_function overflow_function = {
     .key = 1,
@@ -70,22 +75,70 @@ static bool same_function(const struct ls_js_function *function, uint64_t key,
            same_text(function->script, script);
 }
 
+static char *region_start(void)
+{
+    char *start = ls_load_relaxed(&region);
+    char *mapped;
+
+    if (start != NULL)
+        return start;
+    mapped = ls_memory_own_map(LS_V8_FUNCTIONS_BYTES_MAX, 0);
+    if (mapped == NULL)
+        return NULL;
+    if (atomic_compare_exchange_strong_explicit(&region, &start, mapped, memory_order_relaxed,
+                                                memory_order_relaxed))
+        return mapped;
+    ls_memory_own_unmap(mapped, LS_V8_FUNCTIONS_BYTES_MAX, 0);
+    return start;
+}
+
+static void *take_piece(size_t size)
+{
+    size_t used = ls_load_relaxed(&region_used);
+    char *start;
+
+    if (!ls_memory_own_charge(size))
+        return NULL;
+    start = region_start();
+    while (start != NULL && size <= LS_V8_FUNCTIONS_BYTES_MAX - used) {
+        if (ls_compare_exchange_relaxed(&region_used, &used, used + size))
+            return start + used;
+    }
+    ls_memory_own_discharge(size);
+    return NULL;
+}
+
+/* The last piece; any other stays taken, as it seldom happens: two threads met the same function.
+ */
+static void give_back(const void *piece, size_t size)
+{
+    size_t start = (size_t)((const char *)piece - ls_load_relaxed(&region));
+    size_t end = start + size;
+
+    if (atomic_compare_exchange_strong_explicit(&region_used, &end, start, memory_order_relaxed,
+                                                memory_order_relaxed))
+        ls_memory_own_discharge(size);
+}
+
 static struct ls_js_function *make(uint64_t key, struct ls_v8_text name, struct ls_v8_text script,
                                    uint32_t line, uint32_t column, size_t *size)
 {
+    const size_t alignment = _Alignof(struct ls_js_function);
     struct ls_js_function *function;
     char *text;
 
     *size = sizeof(*function) + name.length + script.length + 2;
-    if (ls_load_relaxed(&function_count) >= LS_V8_FUNCTIONS_MAX ||
-        ls_load_relaxed(&function_bytes) + *size > LS_V8_FUNCTIONS_BYTES_MAX)
+    *size = (*size + alignment - 1) & ~(alignment - 1);
+    if (ls_load_relaxed(&function_count) >= LS_V8_FUNCTIONS_MAX)
         return NULL;
-    function = ls_memory_own_allocate(*size);
+    function = take_piece(*size);
     if (!function)
         return NULL;
     text = (char *)(function + 1);
     memcpy(text, name.bytes, name.length);
+    text[name.length] = '\0';
     memcpy(text + name.length + 1, script.bytes, script.length);
+    text[name.length + 1 + script.length] = '\0';
     *function = (struct ls_js_function){
         .key = key,
         .name = text,
@@ -148,17 +201,16 @@ const struct ls_js_function *ls_v8_function_intern(struct ls_v8_text name, struc
             /* F1 pairs with F2 */
             if (ls_compare_exchange_acquire_release(slot, &present, made)) {
                 ls_add_relaxed(&function_count, 1);
-                ls_add_relaxed(&function_bytes, size);
                 return made;
             }
         }
         if (same_function(present, key, name, script)) {
             if (made)
-                ls_memory_own_free(made, size);
+                give_back(made, size);
             return present;
         }
     }
     if (made)
-        ls_memory_own_free(made, size);
+        give_back(made, size);
     return &overflow_function;
 }

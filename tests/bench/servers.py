@@ -133,25 +133,43 @@ def redis_command(scene, port):
             "--daemonize", "no"]
 
 
-def redis_load(port, scale):
-    count = max(1000, int(80_000 * scale))
+def redis_benchmark(port, count, commands, *arguments):
+    """So many requests of each command over 50 connections."""
     began = time.monotonic()
-    text = client([need("redis-benchmark"), "-p", str(port), "-n", str(count), "-c", "50", "-P",
-                   str(PIPELINE), "-r", "100000", "-d", "200", "-t", "set,get,lpush,lpop", "--csv"])
+    text = client([need("redis-benchmark"), "-p", str(port), "-n", str(count), "-c", "50", "-r", "100000",
+                   "-d", "200", "-t", ",".join(commands), "--csv", *arguments])
     wall_s = time.monotonic() - began
     rates = [float(line["rps"]) for line in csv.DictReader(io.StringIO(text))]
-    if len(rates) != 4 or min(rates) <= 0:
+    if len(rates) != len(commands) or min(rates) <= 0:
         raise Broken(f"redis-benchmark said {text[:200]!r} after {wall_s:.1f} s")
     return Load(count * len(rates), sum(count / rate for rate in rates))
+
+
+def redis_load(port, scale):
+    return redis_benchmark(port, max(1000, int(80_000 * scale)), ("set", "get", "lpush", "lpop"),
+                           "-P", str(PIPELINE))
+
+
+def redis_calls_load(port, scale):
+    return redis_benchmark(port, max(1000, int(50_000 * scale)), ("set", "get"))
+
+
+def redis_connects_load(port, scale):
+    # Each leaves a port of the client's waiting, of which there are 28,000.
+    return redis_benchmark(port, max(500, int(6_000 * scale)), ("get",), "-k", "0")
 
 
 def node_command(_, port):
     return [need("node"), os.path.join(HERE, "programs", "server.js"), str(port)]
 
 
-def node_load(port, scale):
+def node_sockets_command(_, port):
+    return [need("node"), os.path.join(HERE, "programs", "files_and_sockets.js"), str(port)]
+
+
+def node_load(port, scale, *arguments):
     seconds = max(1, round(2 * scale))
-    text = client([need("wrk"), "-t1", "-c32", f"-d{seconds}s", "--latency",
+    text = client([need("wrk"), "-t1", "-c32", f"-d{seconds}s", "--latency", *arguments,
                    f"http://127.0.0.1:{port}/"])
     done = re.search(r"(\d+) requests in", text)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
@@ -163,11 +181,21 @@ def node_load(port, scale):
     return Load(count, count / float(rate.group(1)), float(p99.group(1)) * unit)
 
 
+def node_sockets_load(port, scale):
+    return node_load(port, scale, "-H", "Connection: close")
+
+
 SERVERS = [
     Server("redis", "redis-server under redis-benchmark: set, get, lpush, lpop of 200 bytes",
            redis_command, redis_load, (RATE, COST)),
+    Server("redis-calls", "the same without a pipeline: an event loop's turn for a few requests, set and get",
+           redis_command, redis_calls_load, (RATE, COST)),
+    Server("redis-connects", "the same with a connection for each request: get",
+           redis_command, redis_connects_load, (RATE, COST)),
     Server("node-http", "Node serves JSON of 6 KB to wrk, 32 connections",
            node_command, node_load, (RATE, DELAY, COST)),
+    Server("node-sockets", "Node reads a file and asks another server for each request, on new connections",
+           node_sockets_command, node_sockets_load, (RATE, DELAY, COST)),
 ]
 
 

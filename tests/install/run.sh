@@ -55,6 +55,15 @@ check "a CMake project finds leakshim::leakshim" \
     cmake -S "$here/cmake" -B "$work/cmake" "-DCMAKE_PREFIX_PATH=$work/tree"
 check "and builds" cmake --build "$work/cmake"
 check "and runs" env LEAKSHIM_OPTIONS="dir=$work/runs" "$work/cmake/consumer"
+# shellcheck disable=SC2086
+check "the example's service builds" cc -O2 -g -o "$work/epoll_service" "$example/epoll_service.c" \
+    "$example/jobs.c" $flags "-Wl,-rpath,$library"
+check "and does what it says" \
+    python3 "$here/service.py" "$work/epoll_service" "$library/libleakshim.so"
+check "a CMake project of it finds the package" \
+    cmake -S "$example" -B "$work/service" "-DCMAKE_PREFIX_PATH=$work/tree"
+check "and builds it" cmake --build "$work/service"
+check "which knows its options" sh -c "'$work/service/epoll_service' --no-such-option; [ \$? -eq 2 ]"
 check "the installed program finds the installed library" \
     sh -c "LEAKSHIM_OPTIONS=dir=$work/runs '$work/tree/bin/leakshim' run -- /bin/true"
 

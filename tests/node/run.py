@@ -18,6 +18,7 @@ import traceback
 
 sys.dont_write_bytecode = True
 
+import backlog
 import harmless
 import incidents
 import isolates
@@ -86,7 +87,7 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in (LEAKS + incidents.CHECKS + isolates.CHECKS + memory.CHECKS + sockets.CHECKS +
+    for name, check in (LEAKS + incidents.CHECKS + backlog.CHECKS + isolates.CHECKS + memory.CHECKS + sockets.CHECKS +
                         (LONG if long else [])):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:

@@ -33,6 +33,19 @@ for i in range(300):
 time.sleep(1.2)
 """
 
+GIVING_BACK = """
+import mmap, time
+kept = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for at in range(0, 64 << 20, 4096):
+    kept[at] = 1
+time.sleep(1)
+kept.madvise(mmap.MADV_DONTNEED)
+time.sleep(1)
+for at in range(0, 32 << 20, 4096):
+    kept[at] = 1
+time.sleep(1)
+"""
+
 
 def check(summary):
     memory = summary["memory"]
@@ -88,6 +101,31 @@ def python(bench, cwd):
     check(summary)
 
 
+def giving_back(bench, cwd):
+    """Committed stays what it was; what is resident goes and comes without a call that could be seen."""
+    program = subprocess.Popen([sys.executable, "-c", GIVING_BACK], cwd=cwd,
+                               env=bench.environment(cwd, "interval=100ms"),
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    seen = []
+    try:
+        while program.poll() is None:
+            time.sleep(0.03)
+            for directory in harness.run_directories(cwd):
+                if (directory / "summary.json").exists():
+                    summary = json.loads((directory / "summary.json").read_text())
+                    sites = [site["live_bytes"] for site in summary["sites"]
+                             if site["resource"] == "map"]
+                    if max(sites, default=0) >= 64 << 20:
+                        seen.append((max(sites) >> 20, summary["memory"]["mapping_bytes"] >> 20))
+    finally:
+        program.kill()
+        program.wait(10)
+    expect(seen and {committed for committed, _ in seen} == {64}, f"committed is not 64 MiB: {seen}")
+    resident = [each for _, each in seen]
+    expect(max(resident) >= 64 and min(resident) < 16 and 32 <= resident[-1] < 48,
+           f"resident should be 64 MiB, nothing, and half of it: {resident}")
+
+
 def fragmenting(bench, cwd):
     """Sampled: in exact mode glibc serves no block, so there is nothing for it to fragment."""
     outcome = harness.run([bench.victim("fragments"), "6"], cwd,
@@ -107,5 +145,6 @@ def fragmenting(bench, cwd):
 CONTENTS = {
     "redis: the balance explains the resident memory": redis,
     "a Python server: the balance explains the resident memory": python,
+    "pages given back leave the balance, and not what is committed": giving_back,
     "a program that fragments glibc's arenas is told so": fragmenting,
 }

@@ -207,7 +207,6 @@ static const struct ls_snapshot_site leaking_sites[] = {
      .verdict = LS_VERDICT_LEARNING,
      .live_bytes = 8.0 * MIB,
      .live_count = 4,
-     .acquired_count = 4,
      .median_age_s = 79,
      .function = "",
      .location = "libnode.so+0x1234",
@@ -327,9 +326,11 @@ static const struct ls_snapshot_site clean_sites[] = {
      .point_count = LS_ARRAY_LENGTH(parse_points)},
     {.id = 1,
      .resource = LS_RESOURCE_CUSTOM,
+     .kind = "queue items",
      .verdict = LS_VERDICT_FALLING,
      .confidence = 0.97,
      .live_count = 3,
+     .peak_live_count = 12000,
      .acquired_count = 1000000,
      .released_count = 999997,
      .growth_count_per_s = -0.002,
@@ -387,8 +388,7 @@ void fixture_hostile_degraded(struct ls_snapshot *snapshot)
     static struct ls_snapshot_site sites[3];
     static struct ls_snapshot_event_loop loops[2];
     static struct ls_snapshot_module modules[1];
-    const double not_a_number = __builtin_nan("");
-    const double infinite = __builtin_inf();
+    const double not_a_number = __builtin_nan(""), infinite = __builtin_inf();
 
     memset(long_name, 'n', sizeof(long_name) - 1);
     points[0] = (struct ls_snapshot_point){not_a_number, infinite, -infinite};

@@ -84,10 +84,10 @@ static void closes(int fd)
 
 static const struct ls_peer *peer_of(const struct end *end)
 {
-    const struct ls_peer *peer;
+    for (uint32_t i = 1; i < ls_peers_end(); i++) {
+        const struct ls_peer *peer = ls_peer_at(i);
 
-    for (uint32_t i = 1; (peer = ls_peer_at(i)) != NULL; i++) {
-        if (memcmp(peer->address.bytes, &end->address, 8) == 0)
+        if (peer != NULL && memcmp(peer->address.bytes, &end->address, 8) == 0)
             return peer;
     }
     return NULL;
@@ -369,6 +369,18 @@ static void a_socket_that_moves_to_another_peer_leaves_the_first(void **state)
     close(second.fd);
 }
 
+/* The kernel refuses such a length before it looks at the address. */
+static void an_address_that_the_kernel_did_not_read_is_not_read(void **state)
+{
+    int fd = opened(0);
+    const struct sockaddr *nowhere = (const struct sockaddr *)8;
+
+    (void)state;
+    ls_connection_attempted(fd, nowhere, sizeof(struct sockaddr_storage) + 1, EINVAL, 1);
+    ls_connection_attempted(fd, nowhere, (socklen_t)-1, EINVAL, 1);
+    closes(fd);
+}
+
 /* Last: the table stays full. */
 static void addresses_past_the_table_are_one_a_stack(void **state)
 {
@@ -404,6 +416,7 @@ int main(void)
         cmocka_unit_test(where_the_kernel_does_not_tell_nothing_is_called_unused),
         cmocka_unit_test(a_forked_child_leaves_outcomes_to_its_parent),
         cmocka_unit_test(a_socket_that_moves_to_another_peer_leaves_the_first),
+        cmocka_unit_test(an_address_that_the_kernel_did_not_read_is_not_read),
         cmocka_unit_test(addresses_past_the_table_are_one_a_stack),
     };
 

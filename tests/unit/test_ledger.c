@@ -303,6 +303,28 @@ static void stacks_become_sites_once_their_modules_are_known(void **state)
     assert_true(site->tally.live_bytes == 0);
 }
 
+static void a_burst_between_two_summaries_leaves_its_peak(void **state)
+{
+    uint32_t slots[9];
+    const struct ls_site *site;
+
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        slots[i] = acquire(1, 1);
+    ls_ledger_drain(); /* as when the ring is half full */
+    for (int i = 0; i < 8; i++)
+        ls_ledger_release(slots[i]);
+    ls_ledger_drain();
+    ls_ledger_settle_sites(stack + 1, NULL);
+    site = site_of_live_slot();
+    assert_true(site->tally.live_count == 1);
+    assert_true(site->peak_live_count == 9);
+    ls_ledger_release(slots[8]);
+    ls_ledger_drain();
+    ls_ledger_settle_sites(stack + 1, NULL);
+    assert_true(site->peak_live_count == 9);
+}
+
 static void an_age_there_is_no_slot_for_is_no_loss(void **state)
 {
     static uint32_t slots[SLOTS];
@@ -435,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         /* First: JIT-like stacks of one unknown address are all one site. */
         cmocka_unit_test_setup(stacks_become_sites_once_their_modules_are_known, begin),
+        cmocka_unit_test_setup(a_burst_between_two_summaries_leaves_its_peak, begin),
         cmocka_unit_test_setup(what_is_acquired_is_live_until_it_is_released, begin),
         cmocka_unit_test_setup(a_block_acquired_and_released_between_two_drains_is_counted, begin),
         cmocka_unit_test_setup(a_sampled_block_stands_for_its_weight_and_brings_its_variance,

@@ -124,16 +124,16 @@ static void a_start_without_memory_fails(void **state)
     ls_memory_own_set_cap(SIZE_MAX);
 }
 
-static void tallies_add_up(void **state)
+static void tallies_add_up_and_of_peaks_the_higher_counts(void **state)
 {
-    struct ls_tally sum = {1, 2, 3, 4, 5, 6, 7};
-    const struct ls_tally part = {10, 20, 30, 40, 50, 60, 70};
+    struct ls_tally sum = {1, 2, 3, 4, 5, 6, 7, 8};
+    const struct ls_tally part = {10, 20, 30, 40, 50, 60, 70, 80};
 
     (void)state;
     ls_tally_add(&sum, &part);
     assert_true(sum.acquired_count == 11 && sum.acquired_bytes == 22 && sum.released_count == 33);
     assert_true(sum.live_count == 44 && sum.live_bytes == 55 && sum.variance_bytes == 66 &&
-                sum.reserved_bytes == 77);
+                sum.reserved_bytes == 77 && sum.peak_live_count == 80);
 }
 
 int main(void)
@@ -146,7 +146,7 @@ int main(void)
         cmocka_unit_test_setup(without_any_memory_there_is_none, begin),
         cmocka_unit_test_setup(the_first_sites_are_there_whatever_is_left, begin),
         cmocka_unit_test_setup(a_start_without_memory_fails, begin),
-        cmocka_unit_test(tallies_add_up),
+        cmocka_unit_test(tallies_add_up_and_of_peaks_the_higher_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,16 +13,31 @@
 #include "v8/functions.h"
 
 static bool memory_exhausted;
+static size_t charged;
 
-void *ls_memory_own_allocate(size_t size)
+/* All that may be used: the library's jemalloc must not be asked inside a signal handler. */
+void *ls_memory_own_map(size_t size, size_t charge)
 {
-    return memory_exhausted ? NULL : calloc(1, size);
+    charged += charge;
+    return calloc(1, size);
 }
 
-void ls_memory_own_free(void *block, size_t size)
+void ls_memory_own_unmap(void *pages, size_t size, size_t charge)
 {
     (void)size;
-    free(block);
+    charged -= charge;
+    free(pages);
+}
+
+bool ls_memory_own_charge(size_t size)
+{
+    charged += memory_exhausted ? 0 : size;
+    return !memory_exhausted;
+}
+
+void ls_memory_own_discharge(size_t size)
+{
+    charged -= size;
 }
 
 static struct ls_v8_text text(const char *string)
@@ -131,6 +146,30 @@ static void a_new_function_without_memory_is_the_overflow_function(void **state)
     assert_ptr_not_equal(intern("unknown", "/srv/known.js", 2), ls_v8_function_overflow());
 }
 
+static void memory_is_charged_for_functions_that_are_new(void **state)
+{
+    size_t before = charged;
+
+    (void)state;
+    intern("charged", "/srv/charged.js", 1);
+    assert_in_range(charged - before, sizeof(struct ls_js_function), 128);
+    before = charged;
+    intern("charged", "/srv/charged.js", 1);
+    assert_int_equal(charged, before);
+}
+
+static void more_than_the_texts_may_take_is_the_overflow_function(void **state)
+{
+    static char huge[LS_V8_FUNCTIONS_BYTES_MAX];
+    size_t before = charged;
+
+    (void)state;
+    memset(huge, 'x', sizeof(huge));
+    assert_ptr_equal(ls_v8_function_intern((struct ls_v8_text){huge, sizeof(huge)}, text(""), 1, 1),
+                     ls_v8_function_overflow());
+    assert_int_equal(charged, before);
+}
+
 /* Last: it fills the table. */
 static void a_full_table_keeps_what_it_has_and_names_the_rest_as_overflow(void **state)
 {
@@ -161,6 +200,8 @@ int main(void)
         cmocka_unit_test(paths_urls_and_evaluated_input_are_user_code),
         cmocka_unit_test(node_internals_dependencies_and_builtins_are_not_user_code),
         cmocka_unit_test(a_new_function_without_memory_is_the_overflow_function),
+        cmocka_unit_test(memory_is_charged_for_functions_that_are_new),
+        cmocka_unit_test(more_than_the_texts_may_take_is_the_overflow_function),
         cmocka_unit_test(a_full_table_keeps_what_it_has_and_names_the_rest_as_overflow),
     };
 

@@ -19,6 +19,23 @@ VICTIM_FUNCTION static void add_listener(int i)
     CHECK(errno == 77);
 }
 
+/* Two names at one place. */
+VICTIM_FUNCTION static uint64_t add_named(const char *kind)
+{
+    uint64_t handle;
+
+    errno = 77;
+    handle = leakshim_acquire_named(kind, 0);
+    CHECK(errno == 77);
+    return handle;
+}
+
+VICTIM_FUNCTION static void add_several(const char *kind, int count)
+{
+    for (int i = 0; i < count; i++)
+        add_named(kind);
+}
+
 VICTIM_FUNCTION static void add_listeners(int count)
 {
     for (int i = 0; i < count; i++)
@@ -76,5 +93,8 @@ int main(void)
     SAY("left %ld bytes %ld files %ld sockets %ld listeners\n", (long)growth.heap_bytes,
         (long)growth.file_count, (long)growth.socket_count, (long)growth.custom_count);
     add_listeners(4);
+    add_several("rows", 4);
+    add_several("queue \"items\"", 2);
+    leakshim_release(add_named("rows"));
     return victim_end();
 }
