@@ -5,10 +5,8 @@
 #include "runtime/options.h"
 
 const struct ls_command *const ls_commands[] = {
-    &ls_command_check,
-    &ls_command_report,
-    &ls_command_diff,
-    NULL,
+    &ls_command_check,     &ls_command_report, &ls_command_diff,
+    &ls_command_symbolize, &ls_command_top,    NULL,
 };
 
 void ls_command_print_usage(FILE *file)
@@ -25,12 +23,12 @@ int ls_command_help(void)
 
     ls_command_print_usage(stdout);
     puts("\nFinds what keeps growing in a long-running process.\n\n"
-         "  run      Runs COMMAND with libleakshim.so preloaded.");
+         "  run        Runs COMMAND with libleakshim.so preloaded.");
     for (size_t i = 0; ls_commands[i] != NULL; i++)
-        printf("  %-7s  %s\n", ls_commands[i]->name, ls_commands[i]->meaning);
+        printf("  %-9s  %s\n", ls_commands[i]->name, ls_commands[i]->meaning);
     fputs(
-        "  version  Prints the version.\n"
-        "  help     Prints this text; 'leakshim COMMAND --help' that of one command.\n"
+        "  version    Prints the version.\n"
+        "  help       Prints this text; 'leakshim COMMAND --help' that of one command.\n"
         "\n"
         "exit code: 0 clean, 1 something was found, 2 wrong usage or unreadable input;\n"
         "'run' ends with the exit code of COMMAND, 126 when it cannot be executed and 127 when\n"
@@ -40,7 +38,11 @@ int ls_command_help(void)
         "over which the command line wins:\n"
         "\n"
         "  --library=PATH  libleakshim.so to preload; also LEAKSHIM_LIBRARY. Searched for beside\n"
-        "                  this program, in ../lib and where libraries are installed\n",
+        "                  this program, in ../lib and where libraries are installed\n"
+        "  --exec          become COMMAND: its pid is that of leakshim, and nothing is said at "
+        "the\n"
+        "                  end\n"
+        "  --quiet         say nothing at the end of where the runs are and what they found\n",
         stdout);
     for (size_t i = 0; ls_options_describe(i, &description); i++) {
         printf("\n  --%s=%s\n", description.name, description.default_text);

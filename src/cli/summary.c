@@ -25,6 +25,9 @@ static void read_process(struct ls_fields *fields, const json_t *root, struct ls
     snapshot->process.uptime_s = ls_field_known(fields, process, "uptime_s", 0);
     snapshot->process.limit_bytes = ls_field_known(fields, process, "limit_bytes", 0);
     snapshot->process.limit_source = ls_field_string(fields, process, "limit_source");
+    snapshot->process.launch = json_object_get(process, "launch") != NULL
+                                   ? ls_field_string(fields, process, "launch")
+                                   : "";
 }
 
 static void read_settings(struct ls_fields *fields, const json_t *root,
@@ -258,6 +261,19 @@ int ls_summary_parse(const char *bytes, size_t length, struct ls_summary *summar
 {
     return take_document(ls_json_parse(bytes, length, reason, LS_SUMMARY_REASON_MAX), summary,
                          reason);
+}
+
+const char *ls_summary_keep(struct ls_summary *summary, const char *text)
+{
+    static const char name[] = " kept"; /* no field of a summary */
+    json_t *kept = json_object_get(summary->document, name);
+    json_t *copy = json_stringn_nocheck(text, strlen(text));
+
+    if (kept == NULL) {
+        kept = json_array();
+        json_object_set_new(summary->document, name, kept);
+    }
+    return json_array_append_new(kept, copy) == 0 ? json_string_value(copy) : NULL;
 }
 
 void ls_summary_free(struct ls_summary *summary)

@@ -36,6 +36,7 @@ struct ls_snapshot_frame {
     const char *file;     /* "" when unknown */
     uint32_t line;        /* 0 when unknown */
     const char *language; /* "c" (any native code), "js", or "jit" (machine code no module owns) */
+    bool inlined;         /* into the next frame, which has the same pc; out of process only */
 };
 
 struct ls_snapshot_point {
@@ -188,6 +189,7 @@ struct ls_snapshot {
         double uptime_s;
         double limit_bytes;       /* 0: none */
         const char *limit_source; /* "cgroup", "rlimit", "v8", or "none" */
+        const char *launch;       /* the mark of `leakshim run`; NULL or "" without */
     } process;
 
     struct {
