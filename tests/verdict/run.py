@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Programs whose truth is known, under the library, and what it said of them:
+
+    python3 tests/verdict/run.py --build build/dev [--nodes 22] [--only REGEX] [--long]
+
+Every summary counts, not the last one alone: a leak has to be named by its own site and by no other,
+and a control must at no time after its start be said to rise (truth.py). Prints a line a case, then
+precision and recall by kind of resource; exit status 1 if one of them is under 0.95.
+
+A verdict rests on chance, by design rarely. A case that goes wrong is run twice more, and what two of
+three runs say counts; the table says so, and the figures of the first runs are printed as well."""
+
+import argparse
+import collections
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
+
+import truth
+from harness import Failed, Place, require
+from versions import fetch_node
+
+AT_LEAST = 0.95
+# They sleep for most of the time.
+AT_ONCE = 16
+OPTIONS = {"sampled": {"mode": "sampled", "sample": "8K", "js_sample": "32K"},
+           "exact": {"mode": "exact", "js_sample": "32K"}}
+
+
+class Outcome:
+    """What the summaries of one run said: the right site after how many intervals, and which others."""
+
+    def __init__(self):
+        self.named_after = None
+        self.alarms = {}       # (resource, function) -> the first entry that said so
+        self.summaries = 0
+
+    def is_right(self, case):
+        return not self.alarms and (self.named_after is not None) == case.leaks
+
+
+def read_history(directory):
+    """All lines of a run's history, in order."""
+    entries = []
+    for path in sorted(glob.glob(os.path.join(directory, "*", "history*.jsonl"))):
+        with open(path, encoding="utf-8") as file:
+            entries += [json.loads(line) for line in file]
+    return sorted(entries, key=lambda entry: entry["uptime_s"])
+
+
+def judge(case, entries):
+    outcome = Outcome()
+    outcome.summaries = len(entries)
+    for entry in entries:
+        for site in entry["sites"]:
+            if site["verdict"] != "rising":
+                continue
+            name = (site["resource"], site["function"])
+            if case.leaks and name[0] == case.kind and name[1] in case.functions:
+                if outcome.named_after is None and entry["uptime_s"] > case.starts:
+                    outcome.named_after = (entry["uptime_s"] - case.starts) / truth.INTERVAL_S
+            elif name not in case.also and entry["uptime_s"] > case.quiet_after:
+                outcome.alarms.setdefault(name, {**site, "uptime_s": entry["uptime_s"]})
+    return outcome
+
+
+class Corpus:
+    def __init__(self, arguments, scratch):
+        self.build = os.path.abspath(arguments.build)
+        self.library = os.path.join(self.build, "libleakshim.so")
+        self.scratch = scratch
+        self.keep = arguments.keep
+        self.node = None
+
+    def command(self, case):
+        if case.program.endswith(".js"):
+            return [self.node, *case.arguments, os.path.join(HERE, "programs", case.program), case.case]
+        if case.program.endswith(".py"):
+            return [sys.executable, os.path.join(HERE, "programs", case.program), case.case]
+        return [os.path.join(self.build, "tests", "verdict", f"verdict_{case.program}"), case.case]
+
+    def run(self, case, mode):
+        """One run of one case."""
+        place = Place(self.library, f"verdict-{case.program}-{case.case}-{mode}")
+        right = False
+        try:
+            options = place.options(interval=f"{int(truth.INTERVAL_S * 1000)}ms", top=100,
+                                    **OPTIONS[mode])
+            with open(os.path.join(place.path, "stderr"), "wb") as errors:
+                child = place.start(self.command(case), options, stdout=errors, stderr=errors)
+                time.sleep(case.seconds)
+                require(child.poll() is None, f"{case.program} {case.case} ended by itself: "
+                        f"{self.last_words(place)}")
+                place.end(child)
+            outcome = judge(case, read_history(place.runs))
+            require(outcome.summaries > 0, "no history was written")
+            right = outcome.is_right(case)
+            return outcome
+        finally:
+            place.close(keep=self.keep and not right)
+
+    @staticmethod
+    def last_words(place):
+        with open(os.path.join(place.path, "stderr"), "rb") as file:
+            return file.read()[-300:].decode(errors="replace")
+
+
+class Result:
+    """A case in a mode, with one run or three."""
+
+    def __init__(self, case, mode):
+        self.case, self.mode, self.runs = case, mode, []
+
+    def majority(self, said):
+        """Whether more than half of the runs say so."""
+        return 2 * sum(map(said, self.runs)) > len(self.runs)
+
+    def named(self, runs=None):
+        return 2 * sum(run.named_after is not None for run in runs or self.runs) > \
+            len(runs or self.runs)
+
+    def alarms(self, runs=None):
+        runs = runs or self.runs
+        counts = collections.Counter(name for run in runs for name in run.alarms)
+        return [name for name, count in counts.items() if 2 * count > len(runs)]
+
+    def line(self):
+        first = self.runs[0]
+        if self.case.leaks:
+            said = f"named after {first.named_after:.0f}" if first.named_after is not None else "MISSED"
+        else:
+            said = "quiet" if not first.alarms else "ALARM"
+        wrong = "; ".join(f"{resource} {function} rising at {site['uptime_s']:.1f} s, "
+                          f"{site['growth_bytes_per_s'] / 1e3:.0f} kB/s"
+                          for (resource, function), site in first.alarms.items())
+        again = ""
+        if len(self.runs) > 1:
+            right = sum(run.is_right(self.case) for run in self.runs)
+            again = f"[right in {right} of {len(self.runs)} runs]"
+        expected = "leak" if self.case.leaks else "healthy"
+        return (f"{self.case.program:<15}{self.case.case:<18}{self.mode:<9}{self.case.kind:<8}"
+                f"{expected:<9}{said:<15} {wrong} {again}").rstrip()
+
+
+def figures(results, only_first):
+    """By kind of resource: leaks, those named, and sites that were named wrongly."""
+    table = collections.defaultdict(lambda: {"leaks": 0, "named": 0, "wrong": 0, "controls": 0})
+    for result in results:
+        runs = result.runs[:1] if only_first else result.runs
+        row = table[result.case.kind]
+        row["leaks" if result.case.leaks else "controls"] += 1
+        row["named"] += result.case.leaks and result.named(runs)
+        for resource, _ in result.alarms(runs):
+            table[resource]["wrong"] += 1
+    return table
+
+
+def print_figures(results):
+    """Prints both tables; whether every figure that counts is high enough."""
+    enough = True
+    for only_first in (True, False):
+        print("\nthe first run of each case:" if only_first else "\ntwo of three where one was wrong:")
+        print(f"{'kind':<8}{'leaks':>7}{'named':>7}{'controls':>10}{'wrong':>7}{'recall':>9}{'precision':>11}")
+        for kind, row in sorted(figures(results, only_first).items()):
+            recall = row["named"] / row["leaks"] if row["leaks"] else 1
+            said = row["named"] + row["wrong"]
+            precision = row["named"] / said if said else 1
+            print(f"{kind:<8}{row['leaks']:>7}{row['named']:>7}{row['controls']:>10}{row['wrong']:>7}"
+                  f"{recall:>9.2f}{precision:>11.2f}")
+            if not only_first:
+                enough = enough and min(recall, precision) >= AT_LEAST
+    return enough
+
+
+def print_times(results):
+    times = sorted(result.runs[0].named_after for result in results
+                   if result.runs[0].named_after is not None)
+    if times:
+        print(f"\nintervals to the leak's name: half of them within {times[len(times) // 2]:.0f}, "
+              f"nine of ten within {times[len(times) * 9 // 10]:.0f}, all within {times[-1]:.0f}")
+
+
+def run_all(corpus, chosen, at_once):
+    results = [Result(case, mode) for case, mode in chosen]
+    lock = threading.Lock()
+
+    def run(result):
+        result.runs.append(corpus.run(result.case, result.mode))
+        if result.runs[0].is_right(result.case):
+            with lock:
+                print(result.line(), flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(run, results))
+        wrong = [result for result in results if not result.runs[0].is_right(result.case)]
+        list(pool.map(run_again, [corpus] * len(wrong) * 2, wrong * 2))
+    for result in wrong:
+        print(result.line(), flush=True)
+    return results
+
+
+def run_again(corpus, result):
+    result.runs.append(corpus.run(result.case, result.mode))
+
+
+def choose(arguments):
+    for case in truth.CASES:
+        for mode in case.modes:
+            name = f"{case.program} {case.case} {mode}"
+            if re.search(arguments.only, name) and (arguments.long or case.short or arguments.only):
+                yield case, mode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--build", required=True, help="build directory of the project")
+    parser.add_argument("--nodes", default="22", help="the Node that the .js programs run on")
+    parser.add_argument("--only", default="", help="cases whose line matches this regex")
+    parser.add_argument("--long", action="store_true", help="all cases")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE)
+    parser.add_argument("--keep", action="store_true", help="keep the files of runs that are wrong")
+    arguments = parser.parse_args()
+    chosen = list(choose(arguments))
+    scratch = tempfile.mkdtemp(prefix="leakshim-verdict-")
+    try:
+        corpus = Corpus(arguments, scratch)
+        if any(case.program.endswith(".js") for case, _ in chosen):
+            corpus.node, problem = fetch_node(arguments.nodes)
+            require(corpus.node, problem)
+        results = run_all(corpus, chosen, arguments.at_once)
+    except Failed as failure:
+        print(f"not ok - {failure}")
+        return 1
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print_times(results)
+    enough = print_figures(results)
+    print(f"{'ok' if enough else 'not ok'} - {len(results)} cases, every figure at least {AT_LEAST}")
+    return 0 if enough else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
