@@ -1,6 +1,5 @@
 /* Threads that pile up, threads that only seem to, and a leak in a pool's task. */
 #include <pthread.h>
-#include <unistd.h>
 
 #include "service.h"
 
