@@ -25,6 +25,7 @@ sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-f
     pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libxml2-utils \
     python3-jsonschema go:golang-go man-db zsh \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
+    redis-tools sqlite3 libevent-2.1-7 libpcre2-8-0 libsasl2-2 \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
     printf 'FAILED  packages\n0 passed, 1 failed\n'
     exit 1

@@ -28,15 +28,14 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "node"))
 
+import software
 import truth
 from harness import Failed, Place, require
 from versions import fetch_node
 
 AT_LEAST = 0.95
 # They sleep for most of the time; Node needs a good second of a processor to start.
-AT_ONCE = {"native": 12, "node": 5}
-OPTIONS = {"sampled": {"mode": "sampled", "sample": "8K", "js_sample": "32K"},
-           "exact": {"mode": "exact", "js_sample": "32K"}}
+AT_ONCE = {"native": 12, "node": 5, "software": 6}
 
 
 class Outcome:
@@ -73,7 +72,7 @@ def judge(case, began, entries):
             name = (site["resource"], site["function"])
             if case.leaks and name[0] == case.kind and name[1] in case.functions:
                 if outcome.named_after is None and now > case.starts:
-                    outcome.named_after = (now - case.starts) / truth.INTERVAL_S
+                    outcome.named_after = (now - case.starts) / case.interval_s
             elif case.also != truth.ANYTHING and name not in case.also and now > case.quiet_after:
                 outcome.alarms.setdefault(name, {**site, "at_s": now})
     return outcome
@@ -88,7 +87,7 @@ class Corpus:
         self.node = None
 
     def command(self, case):
-        if case.is_node:
+        if case.family == "node":
             return [self.node, *case.arguments, os.path.join(HERE, "programs", case.program), case.case]
         if case.program.endswith(".py"):
             return [sys.executable, os.path.join(HERE, "programs", case.program), case.case]
@@ -99,8 +98,13 @@ class Corpus:
         place = Place(self.library, f"verdict-{case.program}-{case.case}-{mode}")
         right = False
         try:
-            options = place.options(interval=f"{int(truth.INTERVAL_S * 1000)}ms", top=100,
-                                    **OPTIONS[mode])
+            options = place.options(mode=mode, interval=f"{int(case.interval_s * 1000)}ms",
+                                    sample=case.sample, js_sample="32K", top=100)
+            if case.is_software:
+                began = software.run(place, case.case, options, case.seconds, self.node)
+                outcome = judge(case, began, read_history(place.runs))
+                right = outcome.is_right(case)
+                return outcome
             with open(os.path.join(place.path, "stderr"), "wb") as errors:
                 started = time.monotonic()
                 child = place.start(self.command(case), options, stdout=subprocess.PIPE, stderr=errors)
@@ -113,6 +117,10 @@ class Corpus:
             if ended:
                 outcome.problem = f"it ended by itself: {self.last_words(place)}"
             right = outcome.is_right(case)
+            return outcome
+        except Failed as failure:
+            outcome = Outcome()
+            outcome.problem = str(failure)
             return outcome
         finally:
             place.close(keep=self.keep and not right)
@@ -229,12 +237,14 @@ def run_all(corpus, chosen):
 
 
 def side_by_side(work, results):
-    """Node's cases and the others, each as many at once as the machine can do with."""
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE["node"]) as node, \
-            concurrent.futures.ThreadPoolExecutor(AT_ONCE["native"]) as native:
-        done = [(node if result.case.is_node else native).submit(work, result) for result in results]
-        for future in done:
-            future.result()
+    """Of each family as many at once as the machine can do with."""
+    pools = {family: concurrent.futures.ThreadPoolExecutor(count)
+             for family, count in AT_ONCE.items()}
+    done = [pools[result.case.family].submit(work, result) for result in results]
+    for future in done:
+        future.result()
+    for pool in pools.values():
+        pool.shutdown()
 
 
 def choose(arguments):
@@ -242,7 +252,7 @@ def choose(arguments):
         for mode in case.modes:
             name = f"{case.program} {case.case} {mode}"
             if re.search(arguments.only, name) and (arguments.long or case.short or arguments.only):
-                yield case, mode
+                yield (case.for_long() if arguments.long else case), mode
 
 
 def main():
@@ -257,7 +267,7 @@ def main():
     scratch = tempfile.mkdtemp(prefix="leakshim-verdict-")
     try:
         corpus = Corpus(arguments, scratch)
-        if any(case.is_node for case, _ in chosen):
+        if any(case.family != "native" for case, _ in chosen):
             corpus.node, problem = fetch_node(arguments.nodes)
             require(corpus.node, problem)
         results = run_all(corpus, chosen)

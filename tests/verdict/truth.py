@@ -34,14 +34,28 @@ class Case:
     short: bool = True         # part of the run that CI makes
     arguments: tuple = ()      # for the interpreter
     known_wrong: str = ""
+    interval_s: float = INTERVAL_S
+    sample: str = "8K"
 
     @property
     def leaks(self):
         return bool(self.functions)
 
     @property
-    def is_node(self):
-        return self.program.endswith(".js")
+    def family(self):
+        if self.is_software:
+            return "software"
+        return "node" if self.program.endswith(".js") else "native"
+
+    @property
+    def is_software(self):
+        return self.program == "software"
+
+    def for_long(self):
+        """Real software runs for ten minutes, the programs of the corpus as they always do."""
+        if not self.is_software:
+            return self
+        return dataclasses.replace(self, seconds=600, quiet_after=40, interval_s=2, sample="64K")
 
 
 BOTH = ("sampled", "exact")
@@ -216,5 +230,15 @@ PYTHON = [
     control("interpreter.py", "churn", "heap", "dictionaries of strings"),
 ]
 
+# The load begins when all there is to hold is held; quiet_after counts from there.
+SOFTWARE = [Case("software", name, "heap", (), note, seconds=25, quiet_after=6, interval_s=0.5,
+                 sample="32K") for name, note in (
+    ("redis", "5,000 keys, trimmed lists, keys that expire"),
+    ("memcached", "8 MB of values, more of them than fit"),
+    ("nginx", "pages, compressed"),
+    ("sqlite3", "a table of 3,000 rows, changed"),
+    ("python", "http.server, a connection and a thread a page"),
+    ("node", "HTTP with a cache of the 2,000 last used"))]
+
 CASES = HEAP_LEAKS + HEAP_CONTROLS + KIND_LEAKS + KIND_CONTROLS + \
-    NODE_LEAKS + NODE_CONTROLS + PYTHON
+    NODE_LEAKS + NODE_CONTROLS + PYTHON + SOFTWARE
