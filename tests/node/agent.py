@@ -65,41 +65,43 @@ def require_module(place, watch, agent):
     require(first <= NAMED_WITHIN + 2, f"it is named in summary {first}")
     for summary in leaking:
         strangers = [(site["function"], site["module"]) for site in rising(summary)
-                     if site["module"] is None or not site["module"].endswith(agent)]
+                     if site["module"] != agent]
         require(not strangers, f"rising outside of the agent: {strangers}")
     module = leaking[-1]["modules"][0]
-    require(module["path"].endswith(f"/{agent}"), f"the first module is {module}")
+    require(module["path"] == agent, f"the first module is {module}, not {agent}")
     require(module["rising_sites"] >= 1 and
             module["rising_sites"] == len(rising(leaking[-1])), f"{module}")
     truth = CALLS_A_SECOND * SPAN_BYTES
     require(truth / 2 <= module["growth_bytes_per_s"] <= truth * 2,
-            f"{agent} grows {module['growth_bytes_per_s']:.0f} B/s, truth {truth}")
+            f"it grows {module['growth_bytes_per_s']:.0f} B/s, truth {truth}")
     lines = section(glob.glob(os.path.join(place.runs, "*", "summary.txt"))[0], "Modules that grow")
-    require(len(lines) == 1 and lines[0].endswith(f"/{agent}"), f"summary.txt says {lines}")
+    require(len(lines) == 1 and lines[0].endswith(f"/{os.path.basename(agent)}"),
+            f"summary.txt says {lines}")
     return f"summary {first} says so, {module['growth_bytes_per_s'] / 1e3:.0f} kB/s, truth {truth / 1e3:.0f}"
 
 
 def leaking_preloaded(place):
     made = build(place)
-    watch = run_service(place, None, preload=made("agent-preload.so"))
-    return require_module(place, watch, "agent-preload.so")
+    # Told by its whole path, although the loader is given another.
+    watch = run_service(place, None, preload="./agent-preload.so")
+    return require_module(place, watch, made("agent-preload.so"))
 
 
 def leaking_loaded(place):
     """Every block is counted here: those that libc's strdup allocates for the agent are the agent's."""
     made = build(place)
-    watch = run_service(place, made("agent.so"), mode="exact")
+    watch = run_service(place, "./agent.so", mode="exact")
     copies = [site for site in watch.last()["sites"] if site["stack"] and
               "strdup" in (site["stack"][0]["function"] or "")]
     require(copies and all(site["module"].endswith("/agent.so") for site in copies),
             f"strdup is of {[site['module'] for site in copies]}")
-    return require_module(place, watch, "agent.so")
+    return require_module(place, watch, made("agent.so"))
 
 
 def leaking_add_on(place, node):
     made = build(place, node)
     watch = run_server(place, node, made("agent.node"))
-    said = require_module(place, watch, "agent.node")
+    said = require_module(place, watch, made("agent.node"))
     lines = section(glob.glob(os.path.join(place.runs, "*", "summary.txt"))[0], "Rising")
     require("trace < handle" in lines[0], f"summary.txt calls it {lines[0]!r}")
     return said

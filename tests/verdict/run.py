@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Programs whose truth is known, under the library, and what it said of them:
 
-    python3 tests/verdict/run.py --build build/dev [--nodes 22] [--only REGEX] [--long]
+    python3 tests/verdict/run.py --build build/dev [--node 22] [--only REGEX] [--long]
 
 Every summary counts, not the last one alone: a leak has to be named by its own site and by no other,
 and a control must at no time after its start be said to rise (truth.py). Prints a line a case, then
@@ -17,10 +17,8 @@ import glob
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -51,11 +49,16 @@ class Outcome:
 
 
 def read_history(directory):
-    """All lines of a run's history, in order."""
+    """What every summary said, in order: the lines of the history, which list ten sites, and the last
+    summary, which lists more."""
     entries = []
-    for path in sorted(glob.glob(os.path.join(directory, "*", "history*.jsonl"))):
+    for path in glob.glob(os.path.join(directory, "*", "history*.jsonl")):
         with open(path, encoding="utf-8") as file:
             entries += [json.loads(line) for line in file]
+    for path in glob.glob(os.path.join(directory, "*", "summary.json")):
+        with open(path, encoding="utf-8") as file:
+            summary = json.load(file)
+        entries.append({"uptime_s": summary["process"]["uptime_s"], "sites": summary["sites"]})
     return sorted(entries, key=lambda entry: entry["uptime_s"])
 
 
@@ -79,10 +82,9 @@ def judge(case, began, entries):
 
 
 class Corpus:
-    def __init__(self, arguments, scratch):
+    def __init__(self, arguments):
         self.build = os.path.abspath(arguments.build)
-        self.library = os.path.join(self.build, "libleakshim.so")
-        self.scratch = scratch
+        self.library = os.path.abspath(arguments.library or os.path.join(self.build, "libleakshim.so"))
         self.keep = arguments.keep
         self.node = None
 
@@ -136,10 +138,6 @@ class Result:
 
     def __init__(self, case, mode):
         self.case, self.mode, self.runs = case, mode, []
-
-    def majority(self, said):
-        """Whether more than half of the runs say so."""
-        return 2 * sum(map(said, self.runs)) > len(self.runs)
 
     def named(self, runs=None):
         return 2 * sum(run.named_after is not None for run in runs or self.runs) > \
@@ -258,24 +256,22 @@ def choose(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--build", required=True, help="build directory of the project")
-    parser.add_argument("--nodes", default="22", help="the Node that the .js programs run on")
+    parser.add_argument("--library", help="libleakshim.so (the build's)")
+    parser.add_argument("--node", default="22", help="the Node that the .js programs run on")
     parser.add_argument("--only", default="", help="cases whose line matches this regex")
     parser.add_argument("--long", action="store_true", help="all cases")
     parser.add_argument("--keep", action="store_true", help="keep the files of runs that are wrong")
     arguments = parser.parse_args()
     chosen = list(choose(arguments))
-    scratch = tempfile.mkdtemp(prefix="leakshim-verdict-")
     try:
-        corpus = Corpus(arguments, scratch)
+        corpus = Corpus(arguments)
         if any(case.family != "native" for case, _ in chosen):
-            corpus.node, problem = fetch_node(arguments.nodes)
+            corpus.node, problem = fetch_node(arguments.node)
             require(corpus.node, problem)
         results = run_all(corpus, chosen)
     except Failed as failure:
         print(f"not ok - {failure}")
         return 1
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     print_times(results)
     enough = print_figures(results)
     broken = [result for result in results if any(run.problem for run in result.runs)]
