@@ -76,7 +76,7 @@ def judge(case, began, entries):
             if case.leaks and name[0] == case.kind and name[1] in case.functions:
                 if outcome.named_after is None and now > case.starts:
                     outcome.named_after = (now - case.starts) / case.interval_s
-            elif case.also != truth.ANYTHING and name not in case.also and now > case.quiet_after:
+            elif not case.may_rise(*name) and now > case.quiet_after:
                 outcome.alarms.setdefault(name, {**site, "at_s": now})
     return outcome
 

@@ -172,6 +172,7 @@ runCase({
     exponential: () => serve(1200, lookUp),
     warm_up: () => serve(200, warmUp),
     zlib: () => serve(60, compress),
+    zlib_alone: () => serve(60, compress),
     bodies: () => serve(60, receiveBody),
     weak: () => serve(500, keepWeakly),
     burst,

@@ -26,6 +26,11 @@ function storeReport() {
     reports.set(`report ${reports.size}`, { rows: new Array(400).fill(0.5) });
 }
 
+// What V8 has to collect, so that it does.
+function wasteSome() {
+    return new Array(400).fill(0.5).map((number) => number + 1).length;
+}
+
 // Each retry closes over its request, and is never cleared.
 function retryLater() {
     const request = new Array(400).fill(0.5);
@@ -141,6 +146,10 @@ function openTemplate() {
 runCase({
     listeners: () => serve(500, watchUser),
     map: () => serve(500, storeReport),
+    map_and_garbage: () => {
+        serve(1500, storeReport);
+        serve(1500, wasteSome);
+    },
     timers: () => serve(500, retryLater),
     buffers: () => serve(12, keepBody),
     promises: () => serve(500, waitForReply),
