@@ -11,7 +11,7 @@ AGENT = os.path.join(EXAMPLES, "agent")
 CALLS_A_SECOND = 300
 # A span and the copy of its name, which is a tenth of it at most.
 SPAN_BYTES = 1528
-SECONDS = 14
+SECONDS = 11
 NAMED_WITHIN = 8
 OPTIONS = {"sample": "64K", "interval": "1s"}
 
