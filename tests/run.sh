@@ -25,6 +25,7 @@ sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-f
     pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libncurses-dev libxml2-utils \
     python3-jsonschema debuginfod tmux go:golang-go man-db zsh chromium \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
+    redis-tools sqlite3 libevent-2.1-7 libpcre2-8-0 libsasl2-2 \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
     printf 'FAILED  packages\n0 passed, 1 failed\n'
     exit 1
@@ -94,6 +95,8 @@ group "quickstart" sh examples/quickstart.sh
 group "leak test in CI" sh examples/ci/demo.sh
 group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
+group "the verdicts' runner" python3 tests/verdict/test_run.py
+group "verdicts" python3 tests/verdict/run.py --build build/dev $long
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24,25 \
     --short 18,debian $long
 group "node, every block from jemalloc" \

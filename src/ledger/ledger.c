@@ -194,7 +194,7 @@ static void date_release(const struct ls_live_slot *slot)
 
     if (site != NULL && ls_ledger.age_unit_ns > 0)
         ls_release_ages_add(&site->released, (double)age_ns / (double)ls_ledger.age_unit_ns,
-                            ls_ledger_slot_amount(slot));
+                            ls_ledger_slot_amount(slot, site));
 }
 
 static void account_release(const struct ls_live_slot *slot)

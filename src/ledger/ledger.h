@@ -89,7 +89,7 @@ uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
 /* The site of a stack, and of a live slot; NULL before it has been settled. */
 struct ls_site *ls_ledger_site_of(enum ls_resource resource, uint32_t stack);
 /* What the slot stands for, in the unit its site is judged by: bytes, or resources. */
-double ls_ledger_slot_amount(const struct ls_live_slot *slot);
+double ls_ledger_slot_amount(const struct ls_live_slot *slot, const struct ls_site *site);
 struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 
 void ls_ledger_after_fork(void);

@@ -102,6 +102,30 @@ static void name_main_program(struct sighting *sighting)
     sighting->path[length > 0 ? length : 0] = '\0';
 }
 
+/* The loader has the path as it was asked for, from the directory that was the working one then:
+ * whoever reads it later, the symbol reader first, may be in another. */
+static void make_absolute(struct sighting *sighting)
+{
+    const char *relative = sighting->path;
+    size_t length;
+    size_t room;
+    long directory;
+
+    if (relative[0] == '/' || strchr(relative, '/') == NULL) /* the vDSO has no path */
+        return;
+    if (starts_with(relative, "./"))
+        relative += 2;
+    length = strlen(relative) + 1;
+    room = sizeof(sighting->path) - length;
+    memmove(sighting->path + room, relative, length);
+    directory = ls_sys_readlinkat(AT_FDCWD, "/proc/self/cwd", sighting->path, room);
+    if (directory > 0 && (size_t)directory < room)
+        sighting->path[directory++] = '/';
+    else
+        directory = 0; /* stays relative */
+    memmove(sighting->path + directory, sighting->path + room, length);
+}
+
 static void mark_overlaps(const struct ls_modules *modules, struct ls_module *added)
 {
     for (uint32_t i = 0; i < ls_load_relaxed(&modules->count); i++) {
@@ -127,6 +151,8 @@ static int add_module(struct ls_modules *modules, struct sighting *sighting, boo
     }
     if (is_main)
         name_main_program(sighting);
+    else
+        make_absolute(sighting);
     length = strlen(sighting->path) + 1;
     module = ls_memory_own_allocate(sizeof(*module) + length);
     if (module == NULL)

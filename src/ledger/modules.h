@@ -18,7 +18,7 @@
 #define LS_BUILD_ID_CHARS 41 /* 20 bytes in hex and a zero byte */
 
 struct ls_module {
-    char *path; /* absolute; the executable's own for the main program */
+    char *path; /* absolute where it can be; the executable's own for the main program */
     char build_id[LS_BUILD_ID_CHARS];
     uintptr_t bias; /* what dl_iterate_phdr calls dlpi_addr */
     uintptr_t text_start;

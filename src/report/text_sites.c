@@ -18,6 +18,7 @@ enum {
     FUNCTION_COLUMNS_MAX = 38,
     INNER_COLUMNS_MAX = 24,
     KIND_COLUMNS_MAX = 16,
+    INNER_COLUMNS_MIN = 9,
 };
 
 static const char *const unit_names[LS_RESOURCE_COUNT] = {
@@ -79,6 +80,26 @@ static bool is_javascript(const struct ls_snapshot_frame *frame)
     return strcmp(frame->language, "js") == 0;
 }
 
+/* The function of an add-on that JavaScript called; NULL when it is the engine itself that
+ * allocates. The engine's frames are those next to JavaScript's. */
+static const char *add_on_function(const struct ls_snapshot_site *site)
+{
+    const char *engine = NULL;
+
+    for (size_t i = site->named_frame; i > 0; i--) {
+        const struct ls_snapshot_frame *frame = &site->frames[i - 1];
+
+        if (is_javascript(frame) || frame->module[0] == '\0')
+            continue;
+        if (engine == NULL)
+            engine = frame->module;
+        if (frame->function[0] != '\0' && strcmp(frame->module, site->module) == 0 &&
+            strcmp(frame->module, engine) != 0)
+            return frame->function;
+    }
+    return NULL;
+}
+
 /* What the named function called to get the resource: "Buffer.alloc" in "Buffer.alloc < readBody".
  * NULL when the named function is the innermost one with a name; how V8 got from a JavaScript
  * function to native code does not count. */
@@ -88,6 +109,8 @@ static const char *inner_function(const struct ls_snapshot_site *site)
 
     if (site->named_frame >= site->frame_count)
         return NULL;
+    if (is_javascript(&site->frames[site->named_frame]) && add_on_function(site) != NULL)
+        return add_on_function(site);
     javascript = is_javascript(&site->frames[site->named_frame]);
     for (size_t i = site->named_frame; i > 0; i--) {
         const char *name = site->frames[i - 1].function;
@@ -100,6 +123,14 @@ static const char *inner_function(const struct ls_snapshot_site *site)
     return NULL;
 }
 
+/* Shown in full, or as so much of it that it can be known. */
+static size_t least_columns(const char *inner)
+{
+    size_t columns = ls_line_columns(inner);
+
+    return columns < INNER_COLUMNS_MIN ? columns : INNER_COLUMNS_MIN;
+}
+
 static void function_name(struct ls_line *line, const struct ls_snapshot_site *site, size_t columns)
 {
     const char *inner = inner_function(site);
@@ -109,7 +140,7 @@ static void function_name(struct ls_line *line, const struct ls_snapshot_site *s
         ls_line_name(line, "(no name)", columns);
         return;
     }
-    if (inner != NULL && ls_line_columns(site->function) + 12 <= columns) {
+    if (inner != NULL && ls_line_columns(site->function) + 3 + least_columns(inner) <= columns) {
         size_t room = columns - ls_line_columns(site->function) - 3;
 
         ls_line_name(line, inner, room < INNER_COLUMNS_MAX ? room : INNER_COLUMNS_MAX);

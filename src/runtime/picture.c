@@ -17,6 +17,7 @@
 #include "runtime/notes.h"
 #include "runtime/picture_ages.h"
 #include "runtime/picture_memory.h"
+#include "runtime/picture_modules.h"
 #include "runtime/picture_order.h"
 #include "runtime/picture_peers.h"
 #include "runtime/picture_threads.h"
@@ -273,40 +274,6 @@ static int copy_sites(struct ls_arena *arena, uint64_t now_ns, struct ls_snapsho
     return ls_picture_ages(arena, order, views, listed, now_ns);
 }
 
-static int copy_modules(struct ls_arena *arena, struct ls_snapshot *snapshot)
-{
-    uint32_t count = ls_load_acquire(&ls_ledger.modules.count); /* M2 in ledger/modules.c */
-    struct ls_snapshot_module *views = ls_arena_take(arena, count * sizeof(*views));
-    size_t used = 0;
-
-    if (views == NULL && count > 0)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
-        const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
-        const struct ls_trend_verdict *verdict = ls_judge_site(site);
-        struct ls_snapshot_module *view;
-
-        if (site->module == NULL || site->module->index >= count)
-            continue;
-        view = &views[site->module->index];
-        if (site->resource != LS_RESOURCE_CUSTOM) { /* counted where its memory comes from */
-            view->live_bytes += site->tally.live_bytes;
-            view->growth_bytes_per_s += verdict->growth_bytes_per_s;
-        }
-        view->rising_sites += verdict->verdict == LS_VERDICT_RISING;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (views[i].live_bytes <= 0 && views[i].rising_sites == 0)
-            continue;
-        views[used] = views[i];
-        views[used].path = ls_ledger.modules.entries[i]->path;
-        views[used++].build_id = ls_ledger.modules.entries[i]->build_id;
-    }
-    snapshot->modules = views;
-    snapshot->module_count = used;
-    return 0;
-}
-
 static const char *option_text(struct ls_arena *arena, const char *name)
 {
     char buffer[256];
@@ -383,7 +350,7 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     snapshot->verdict.message = "";
     ls_loops_describe(now_ns, snapshot);
     ls_isolates_describe(now_ns, snapshot);
-    status = copy_modules(arena, snapshot);
+    status = ls_picture_modules(arena, snapshot);
     if (status == 0)
         status = copy_sites(arena, now_ns, snapshot);
     describe_health(snapshot);

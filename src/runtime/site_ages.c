@@ -82,10 +82,13 @@ static void date(const struct ls_site *site, double amount, uint64_t acquired_ns
 
 static void date_slot(void *context, uint32_t index, struct ls_live_slot *slot)
 {
+    const struct ls_site *site = ls_ledger_slot_site(slot);
+
     (void)context;
     (void)index;
-    if (slot->accounted && slot->weight != 0 && ls_live_slot_state(slot) == LS_LIVE_LIVE)
-        date(ls_ledger_slot_site(slot), ls_ledger_slot_amount(slot), slot->acquired_ns);
+    if (site != NULL && slot->accounted && slot->weight != 0 &&
+        ls_live_slot_state(slot) == LS_LIVE_LIVE)
+        date(site, ls_ledger_slot_amount(slot, site), slot->acquired_ns);
 }
 
 static void date_mapping(void *context, uint32_t stack, uint64_t bytes, uint64_t acquired_ns)

@@ -94,8 +94,9 @@ class Place:
         return ",".join(f"{key}={value}" for key, value in settings.items())
 
     def start(self, command, options, extra=None, **how):
+        how.setdefault("stdin", subprocess.DEVNULL)
         child = subprocess.Popen(command, env=environment(self.library, options, extra),
-                                 cwd=self.path, stdin=subprocess.DEVNULL, **how)
+                                 cwd=self.path, **how)
         self.children.append(child)
         return child
 

@@ -18,6 +18,7 @@ import traceback
 
 sys.dont_write_bytecode = True
 
+import agent
 import backlog
 import harmless
 import incidents
@@ -87,8 +88,8 @@ AT_ONCE = 4
 
 def checks_for(version, node, long):
     major = major_of(node)
-    for name, check in (LEAKS + incidents.CHECKS + backlog.CHECKS + isolates.CHECKS + memory.CHECKS + sockets.CHECKS +
-                        (LONG if long else [])):
+    for name, check in (LEAKS + incidents.CHECKS + agent.CHECKS + backlog.CHECKS + isolates.CHECKS +
+                        memory.CHECKS + sockets.CHECKS + (LONG if long else [])):
         yield f"node {version}: {name}", lambda place, check=check: check(place, node)
     for name, check in harmless.CHECKS + native_names.CHECKS + launches.CHECKS:
         yield f"node {version}: {name}", lambda place, check=check: check(place, node, major)
@@ -121,6 +122,7 @@ def service_checks():
 
 def server_checks():
     yield from sockets.SERVERS
+    yield from agent.SERVICE
 
 
 class Tally:
@@ -139,8 +141,9 @@ def rests_on_chance(name):
     """V8 collects when it likes, and a sampled leak is found in time with a high chance, not surely: a
     check that wants a leak named is tried once more, and says so. One that wants silence is not. A stack
     that is taken in the middle of a collection has no names."""
-    return any(part in name for part in ("is named", "native stacks have", "names the leak", "is stretched under load",
-                                         "spinning workers end"))
+    return any(part in name for part in ("is named", "native stacks have", "names the leak",
+                                         "is stretched under load", "spinning workers end",
+                                         "that grows"))
 
 
 def perform(library, allocator, tally, name, check, tries=2):
