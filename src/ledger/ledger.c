@@ -178,12 +178,11 @@ static void account_acquire(struct ls_live_slot *slot)
         tally->peak_live_count = tally->live_count;
 }
 
-double ls_ledger_slot_amount(const struct ls_live_slot *slot)
+double ls_ledger_slot_amount(const struct ls_live_slot *slot, const struct ls_site *site)
 {
     double number = slot->weight < 0 ? -slot->weight : slot->weight;
 
-    return ls_resource_is_counted((enum ls_resource)slot->resource) ? number
-                                                                    : number * (double)slot->size;
+    return ls_site_is_counted(site) ? number : number * (double)slot->size;
 }
 
 /* A site that is not settled yet misses what it releases before that: the youngest. */
