@@ -13,8 +13,7 @@ const char *const ls_verdict_names[LS_VERDICT_COUNT] = {
 };
 
 const char *const ls_process_verdict_names[LS_PROCESS_VERDICT_COUNT] = {
-    [LS_PROCESS_LEARNING] = "learning",
-    [LS_PROCESS_CLEAN] = "clean",
-    [LS_PROCESS_LEAKING] = "leaking",
-    [LS_PROCESS_FRAGMENTING] = "fragmenting",
+    [LS_PROCESS_LEARNING] = "learning", [LS_PROCESS_CLEAN] = "clean",
+    [LS_PROCESS_LEAKING] = "leaking",   [LS_PROCESS_FRAGMENTING] = "fragmenting",
+    [LS_PROCESS_BACKLOG] = "backlog",
 };

@@ -126,7 +126,8 @@ static void write_title(const struct page *page)
 static const char *worst_verdict(const struct page *page)
 {
     static const enum ls_process_verdict order[] = {LS_PROCESS_LEAKING, LS_PROCESS_FRAGMENTING,
-                                                    LS_PROCESS_CLEAN, LS_PROCESS_LEARNING};
+                                                    LS_PROCESS_BACKLOG, LS_PROCESS_CLEAN,
+                                                    LS_PROCESS_LEARNING};
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         if (count_of(page, order[i]) > 0)

@@ -59,10 +59,9 @@ static void paint(struct painter *painter, const char *text)
 static const char *verdict_color(enum ls_process_verdict verdict)
 {
     static const char *const colors[LS_PROCESS_VERDICT_COUNT] = {
-        [LS_PROCESS_LEARNING] = YELLOW,
-        [LS_PROCESS_CLEAN] = GREEN,
-        [LS_PROCESS_LEAKING] = RED,
-        [LS_PROCESS_FRAGMENTING] = YELLOW,
+        [LS_PROCESS_LEARNING] = YELLOW, [LS_PROCESS_CLEAN] = GREEN,
+        [LS_PROCESS_LEAKING] = RED,     [LS_PROCESS_FRAGMENTING] = YELLOW,
+        [LS_PROCESS_BACKLOG] = YELLOW,
     };
 
     return colors[verdict];

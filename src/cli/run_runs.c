@@ -60,10 +60,8 @@ static bool is_candidate(const struct search *search, const char *name)
 static unsigned badness_of(const struct ls_snapshot *snapshot)
 {
     static const unsigned badness[LS_PROCESS_VERDICT_COUNT] = {
-        [LS_PROCESS_LEARNING] = 0,
-        [LS_PROCESS_CLEAN] = 1,
-        [LS_PROCESS_FRAGMENTING] = 2,
-        [LS_PROCESS_LEAKING] = 3,
+        [LS_PROCESS_LEARNING] = 0,    [LS_PROCESS_CLEAN] = 1,   [LS_PROCESS_BACKLOG] = 2,
+        [LS_PROCESS_FRAGMENTING] = 3, [LS_PROCESS_LEAKING] = 4,
     };
 
     return badness[snapshot->verdict.state];

@@ -197,6 +197,8 @@ static void read_verdict(struct ls_fields *fields, const json_t *root, struct ls
     snapshot->verdict.state = (enum ls_process_verdict)ls_field_choice(
         fields, verdict, "state", ls_process_verdict_names, LS_PROCESS_VERDICT_COUNT);
     snapshot->verdict.rising_sites = (unsigned)ls_field_count(fields, verdict, "rising_sites");
+    snapshot->verdict.drained_sites = (unsigned)ls_field_count(fields, verdict, "drained_sites");
+    snapshot->verdict.rose_s = ls_field_number(fields, verdict, "rose_s");
     snapshot->verdict.explained_growth_share =
         ls_field_known(fields, verdict, "explained_growth_share", 0);
     snapshot->verdict.message = ls_field_string(fields, verdict, "message");

@@ -29,6 +29,7 @@ static unsigned verdict_style(enum ls_process_verdict verdict)
         [LS_PROCESS_CLEAN] = LS_TOP_GREEN,
         [LS_PROCESS_LEAKING] = LS_TOP_RED | LS_TOP_BOLD,
         [LS_PROCESS_FRAGMENTING] = LS_TOP_YELLOW | LS_TOP_BOLD,
+        [LS_PROCESS_BACKLOG] = LS_TOP_YELLOW,
     };
 
     return styles[verdict];

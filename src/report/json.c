@@ -138,6 +138,8 @@ static void write_verdict(struct ls_emitter *emitter, const struct ls_snapshot *
     ls_emitter_object_begin(emitter, "verdict");
     ls_emitter_json_string(emitter, "state", ls_process_verdict_names[snapshot->verdict.state]);
     ls_emitter_json_unsigned(emitter, "rising_sites", snapshot->verdict.rising_sites);
+    ls_emitter_json_unsigned(emitter, "drained_sites", snapshot->verdict.drained_sites);
+    ls_emitter_json_number(emitter, "rose_s", snapshot->verdict.rose_s, SECONDS);
     ls_emitter_json_number(emitter, "explained_growth_share",
                            snapshot->verdict.explained_growth_share, SHARE);
     ls_emitter_json_string(emitter, "message", snapshot->verdict.message);

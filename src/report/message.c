@@ -185,6 +185,22 @@ static void clean(const struct ls_snapshot *snapshot, struct ls_text *text)
     }
 }
 
+static void backlog(const struct ls_snapshot *snapshot, struct ls_text *text)
+{
+    unsigned count = snapshot->verdict.drained_sites;
+
+    ls_text_string(text, "backlog: ");
+    ls_units_count(text, count);
+    ls_text_string(text, count == 1 ? " site rose for " : " sites rose for up to ");
+    ls_units_rough_duration(text, snapshot->verdict.rose_s);
+    ls_text_string(text, count == 1 ? " and has drained" : " and have drained");
+    ls_text_string(text, "; nothing rises any more");
+    if (snapshot->final)
+        ended_clause(snapshot, text);
+    else
+        resident(snapshot, text);
+}
+
 static void learning(const struct ls_snapshot *snapshot, struct ls_text *text)
 {
     ls_text_string(text, "learning: ");
@@ -214,6 +230,9 @@ void ls_report_message(const struct ls_snapshot *snapshot, struct ls_text *text)
         break;
     case LS_PROCESS_FRAGMENTING:
         fragmenting(snapshot, text);
+        break;
+    case LS_PROCESS_BACKLOG:
+        backlog(snapshot, text);
         break;
     case LS_PROCESS_CLEAN:
         clean(snapshot, text);

@@ -226,7 +226,9 @@ struct ls_snapshot {
 
     struct {
         enum ls_process_verdict state;
-        unsigned rising_sites; /* of all sites, listed or not */
+        unsigned rising_sites;  /* of all sites, listed or not */
+        unsigned drained_sites; /* that rose of late and have given back what they gained */
+        double rose_s;          /* the longest time one of those rose */
         double rising_growth_bytes_per_s;
         double explained_growth_share; /* 0 to 1 */
         const char *message;           /* one sentence; the writers print it as it is */

@@ -13,10 +13,16 @@
 #include "system/clock.h"
 #include "system/memory.h"
 #include "system/process.h"
+#include "trend/episode.h"
+
+struct judged {
+    struct ls_trend_verdict verdict;
+    struct ls_trend_episode episode;
+};
 
 /* Like the first sites, there whatever memory is left. */
-static struct ls_trend_verdict first_verdicts[LS_SITES_PER_CHUNK];
-static struct ls_trend_verdict *verdicts[LS_SITE_CHUNKS_MAX] = {first_verdicts};
+static struct judged first_judged[LS_SITES_PER_CHUNK];
+static struct judged *judged[LS_SITE_CHUNKS_MAX] = {first_judged};
 static struct ls_history resident_history;
 static struct ls_history v8_heap_history;
 static double last_judged_s;
@@ -31,9 +37,9 @@ static double seconds(uint64_t ns)
     return (double)ns / (double)LS_NS_PER_S;
 }
 
-static struct ls_trend_verdict *verdict_place(const struct ls_site *site)
+static struct judged *place_of(const struct ls_site *site)
 {
-    struct ls_trend_verdict **chunk = &verdicts[site->index / LS_SITES_PER_CHUNK];
+    struct judged **chunk = &judged[site->index / LS_SITES_PER_CHUNK];
 
     if (*chunk == NULL)
         *chunk = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(**chunk));
@@ -43,9 +49,9 @@ static struct ls_trend_verdict *verdict_place(const struct ls_site *site)
 const struct ls_trend_verdict *ls_judge_site(const struct ls_site *site)
 {
     static const struct ls_trend_verdict learning = {.verdict = LS_VERDICT_LEARNING};
-    const struct ls_trend_verdict *place = verdict_place(site);
+    const struct judged *place = place_of(site);
 
-    return place == NULL ? &learning : place;
+    return place == NULL ? &learning : &place->verdict;
 }
 
 void ls_judge_remember(struct ls_site *site, double now_s)
@@ -87,7 +93,7 @@ static double interval_s(void)
 static void judge_site(const struct ls_site *site, double rss_bytes, unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
-    struct ls_trend_verdict *verdict = verdict_place(site);
+    struct judged *place = place_of(site);
     struct ls_trend_ages ages;
     struct ls_trend_series series = {
         .points = points,
@@ -100,14 +106,33 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
         .count_only = ls_site_is_counted(site),
     };
 
-    if (verdict == NULL)
+    if (place == NULL)
         return;
-    series.was_settling = verdict->verdict == LS_VERDICT_SETTLING;
+    series.was_settling = place->verdict.verdict == LS_VERDICT_SETTLING;
     if (ls_site_ages_of(site, &ages))
         series.ages = &ages;
-    ls_trend_judge(&series, verdict);
+    ls_trend_judge(&series, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
-        ls_js_judge_site(site, sites_tested, verdict);
+        ls_js_judge_site(site, sites_tested, &place->verdict);
+    ls_trend_episode_follow(&place->episode, &series, &place->verdict);
+}
+
+static void add_up_episode(const struct ls_site *site, double now_s, struct ls_judgement *judgement)
+{
+    const struct judged *place = place_of(site);
+    const struct ls_trend_episode *episode;
+
+    if (place == NULL)
+        return;
+    episode = &place->episode;
+    if (!ls_trend_episode_is_recent(episode, now_s, interval_s()))
+        return;
+    judgement->kept_sites += episode->state == LS_EPISODE_OVER;
+    if (episode->state != LS_EPISODE_DRAINED)
+        return;
+    judgement->drained_sites++;
+    if (episode->ended_s - episode->began_s > judgement->rose_s)
+        judgement->rose_s = episode->ended_s - episode->began_s;
 }
 
 static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
@@ -230,6 +255,8 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
         .rising_bytes_per_s = judgement->rising_bytes_per_s,
         .tracked_bytes_per_s = tracked_bytes_per_s,
         .rising_sites = judgement->rising_sites,
+        .drained_sites = judgement->drained_sites,
+        .kept_sites = judgement->kept_sites,
         .resident_bytes = judgement->rss_bytes,
     };
     struct ls_trend_process_verdict best;
@@ -309,6 +336,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 
         judge_site(site, judgement->rss_bytes, tested);
         add_up(site, judgement, &tracked_bytes_per_s);
+        add_up_episode(site, now_s, judgement);
     }
     ls_site_ages_drop();
     judge_process(&memory, now_s, tracked_bytes_per_s, judgement);
@@ -324,6 +352,10 @@ void ls_judge_after_fork(void)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
+        struct judged *place = place_of(site);
+
+        if (place != NULL)
+            place->episode = (struct ls_trend_episode){.state = LS_EPISODE_NONE};
         site->history.count = 0;
         site->released = (struct ls_release_ages){.watched = 0};
     }

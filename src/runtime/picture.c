@@ -345,6 +345,8 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     ls_picture_memory(judgement, &snapshot->memory);
     snapshot->verdict.state = judgement->process.state;
     snapshot->verdict.rising_sites = judgement->rising_sites;
+    snapshot->verdict.drained_sites = judgement->drained_sites;
+    snapshot->verdict.rose_s = judgement->rose_s;
     snapshot->verdict.rising_growth_bytes_per_s = judgement->rising_bytes_per_s;
     snapshot->verdict.explained_growth_share = judgement->process.explained_growth_share;
     snapshot->verdict.message = "";

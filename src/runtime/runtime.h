@@ -98,6 +98,9 @@ void ls_last_thread_watch(void);
 /* --- judge.c --- */
 struct ls_judgement {
     unsigned rising_sites;
+    unsigned drained_sites; /* that rose of late and have given back what they gained */
+    unsigned kept_sites;    /* that rose of late and have not */
+    double rose_s;          /* the longest time one of the drained ones rose */
     double rising_bytes_per_s;
     double rising_js_bytes_per_s;
     struct ls_trend_process_verdict process;

@@ -69,6 +69,8 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
     else if (rises &&
              process->tracked_bytes_per_s < FRAGMENTING_SHARE * verdict->rss_growth_bytes_per_s)
         verdict->state = LS_PROCESS_FRAGMENTING;
+    else if (process->drained_sites > 0 && process->drained_sites >= process->kept_sites)
+        verdict->state = LS_PROCESS_BACKLOG;
     else
         verdict->state = LS_PROCESS_CLEAN;
 

@@ -89,8 +89,10 @@ struct ls_trend_process {
     double rising_bytes_per_s;  /* sum of growth over the rising sites */
     double tracked_bytes_per_s; /* growth of the live bytes of all sites, rising or not */
     unsigned rising_sites;
-    double resident_bytes; /* now */
-    double limit_bytes;    /* 0 when there is none */
+    unsigned drained_sites; /* that rose of late and have given back what they gained */
+    unsigned kept_sites;    /* that rose of late and have not */
+    double resident_bytes;  /* now */
+    double limit_bytes;     /* 0 when there is none */
 };
 
 struct ls_trend_process_verdict {

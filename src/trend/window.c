@@ -326,7 +326,7 @@ struct fade {
 
 /* Once seen to fade, a series is believed to until it clearly does not. */
 static const struct fade first_time = {
-    .ratio = 0.75, .score = 2.0, .short_score = 3.0, .slack = 1.0};
+    .ratio = 0.75, .score = 1.5, .short_score = 3.0, .slack = 1.0};
 static const struct fade again = {.ratio = 0.85, .score = 1.0, .short_score = 1.0, .slack = 2.0};
 
 /* Whether the last quarter of the window grows more slowly than the one before. What fades evenly

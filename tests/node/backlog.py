@@ -118,6 +118,14 @@ def require_drained(summaries, port):
     require(peaks and max(peaks) >= 2 * REQUESTS_A_SECOND, f"their peaks are {peaks}")
 
 
+def require_called_backlog(summaries):
+    """Once it has drained, and nothing rises any more."""
+    states = [summary["verdict"]["state"] for summary in summaries if not summary["final"]]
+    require("leaking" in states, f"never leaking: {states}")
+    after = states[len(states) - states[::-1].index("leaking"):]
+    require("backlog" in after, f"not called a backlog after the load: {after}")
+
+
 def leaking(place, node):
     inventory = start_inventory(place, node)
     shop, port = start_shop(place, node, inventory, fixed=False)
@@ -131,6 +139,7 @@ def leaking(place, node):
     require(place.end(shop) == 0, "the shop's exit status is not 0")
     watch.end()
     require_drained(watch.summaries(), inventory)
+    require_called_backlog(watch.summaries())
     return (f"{live_to(filling[-1], inventory):.0f} sockets to the inventory, p99"
             f" {filling[-1]['event_loops'][0]['delay_p99_s'] * 1e3:.0f} ms")
 
