@@ -22,7 +22,7 @@ export HOME
 # The last line is what Debian's own Node needs; it is tested also where /usr/bin/node is another.
 sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
     libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
-    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libxml2-utils \
+    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libxml2-utils \
     python3-jsonschema go:golang-go man-db zsh chromium \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
@@ -81,6 +81,7 @@ group "instruction counts" python3 tests/instructions/run.py --library build/rel
 group "the benchmark's programs" \
     sh tests/bench/run.sh --smoke --library build/release/libleakshim.so
 group "command line" sh tests/cli/test_cli.sh build/dev
+group "run, between a command and its terminal" python3 tests/cli/test_run.py build/dev
 group "check" python3 tests/cli/test_check.py build/dev
 group "report and diff" python3 tests/cli/test_report.py build/dev
 group "prometheus" python3 tests/prometheus/run.py --library build/dev/libleakshim.so

@@ -13,6 +13,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cli/elf_symbols.h"
+
 /* The kernel reads this much of a file to find its interpreter, and follows a script to a script
  * so many times (BINPRM_BUF_SIZE and exec_binprm in
  * https://github.com/torvalds/linux/blob/master/fs/exec.c). */
@@ -269,20 +271,22 @@ static bool check_file(const char *path, int file, const struct ls_elf_identity 
     return check_loader(file, reason);
 }
 
-bool ls_elf_check_program(const char *path, const struct ls_elf_identity *library,
-                          struct ls_text *reason)
+enum ls_elf_answer ls_elf_check_program(const char *path, const struct ls_elf_identity *library,
+                                        struct ls_text *reason)
 {
     char current[PATH_MAX];
     char interpreter[PATH_MAX];
-    bool fits = true;
+    enum ls_elf_answer answer = LS_ELF_TRACKED;
 
     if (strlen(path) >= sizeof(current))
-        return true;
+        return answer;
     strcpy(current, path);
-    for (unsigned i = 0; i <= SCRIPT_NESTING_MAX && fits && current[0] != '\0'; i++) {
+    for (unsigned i = 0; i <= SCRIPT_NESTING_MAX && answer == LS_ELF_TRACKED && current[0] != '\0';
+         i++) {
         size_t before = reason->length;
         /* Not blocked by a pipe that carries the name of a command. */
         int file = open(current, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        bool fits;
 
         if (i > 0) {
             ls_text_string(reason, "its interpreter is ");
@@ -295,13 +299,19 @@ bool ls_elf_check_program(const char *path, const struct ls_elf_identity *librar
             fits = !gains_rights(current, reason);
         } else {
             fits = check_file(current, file, library, reason, interpreter);
+            if (fits && interpreter[0] == '\0' && ls_elf_has_malloc(file)) {
+                ls_text_string(reason, "it has a malloc of its own");
+                answer = LS_ELF_OWN_MALLOC;
+            }
             close(file);
         }
-        if (fits) {
+        if (!fits)
+            answer = LS_ELF_UNTRACKED;
+        if (answer == LS_ELF_TRACKED) {
             reason->length = before;
             reason->bytes[before] = '\0';
             strcpy(current, interpreter);
         }
     }
-    return fits;
+    return answer;
 }

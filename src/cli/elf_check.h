@@ -29,12 +29,18 @@ int ls_elf_identify_library(const char *path, struct ls_elf_identity *identity);
  */
 int ls_elf_find_program(const char *command, char *path, size_t size);
 
+enum ls_elf_answer {
+    LS_ELF_TRACKED,
+    LS_ELF_OWN_MALLOC, /* the library is loaded, but its malloc is not the one that is called */
+    LS_ELF_UNTRACKED,  /* the library cannot be loaded */
+};
+
 /*
- * False, with the reason appended as a clause ("it is statically linked"), when the library cannot
- * be loaded into the program at `path`. A script stands for its interpreter. A file that cannot be
+ * What will become of the program at `path`, and unless it is tracked the reason, appended as a
+ * clause ("it is statically linked"). A script stands for its interpreter. A file that cannot be
  * read gets the benefit of the doubt.
  */
-bool ls_elf_check_program(const char *path, const struct ls_elf_identity *library,
-                          struct ls_text *reason);
+enum ls_elf_answer ls_elf_check_program(const char *path, const struct ls_elf_identity *library,
+                                        struct ls_text *reason);
 
 #endif

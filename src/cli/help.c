@@ -40,7 +40,11 @@ int ls_command_help(void)
         "over which the command line wins:\n"
         "\n"
         "  --library=PATH  libleakshim.so to preload; also LEAKSHIM_LIBRARY. Searched for beside\n"
-        "                  this program, in ../lib and where libraries are installed\n",
+        "                  this program, in ../lib and where libraries are installed\n"
+        "  --exec          become COMMAND: its pid is that of leakshim, and nothing is said at "
+        "the\n"
+        "                  end\n"
+        "  --quiet         say nothing at the end of where the runs are and what they found\n",
         stdout);
     for (size_t i = 0; ls_options_describe(i, &description); i++) {
         printf("\n  --%s=%s\n", description.name, description.default_text);

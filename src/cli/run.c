@@ -1,7 +1,7 @@
 /*
- * leakshim run: puts the library and its options into the environment and becomes the command. No
- * process stays between, so that signals, the terminal, job control and the exit code are the
- * command's own.
+ * leakshim run: puts the library and its options into the environment and runs the command, as a
+ * child whose signals, terminal and end are passed through, so that the verdict can be told at the
+ * end; or becomes it (--exec), where another process between would be noticed.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/elf_check.h"
+#include "cli/launch.h"
+#include "cli/run_runs.h"
 #include "runtime/options.h"
 
 #define LIBRARY_NAME "libleakshim.so"
@@ -33,11 +36,15 @@
 #define OPTION_KEYS_MAX   64
 #define OPTION_TEXT_MAX   32768
 #define CODE_FIRST_OPTION 256 /* above every character */
+#define RUN_OPTIONS       6   /* those that are not keys, two under one key, and the end */
 
 struct request {
     const char *library; /* as given on the command line, or NULL */
     bool help;
-    char **command; /* ends with NULL */
+    bool become; /* --exec: no process stays between */
+    bool quiet;
+    bool is_untracked; /* and it has been said */
+    char **command;    /* ends with NULL */
     struct ls_text options;
 };
 
@@ -63,8 +70,8 @@ static void complain(const char *before, const char *subject, const char *after)
 
 static void print_usage_hint(void)
 {
-    fputs("usage: leakshim run [--KEY=VALUE]... [--library=PATH] [--] COMMAND [ARGUMENT]...\n"
-          "'leakshim help' lists the keys\n",
+    fputs("usage: leakshim run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+          "'leakshim help' lists the options\n",
           stderr);
 }
 
@@ -140,17 +147,19 @@ static void list_long_options(struct option *list, char (*names)[32])
         int code = CODE_FIRST_OPTION + (int)key;
 
         list[used++] = (struct option){description.name, required_argument, NULL, code};
-        if (strchr(description.name, '_') != NULL && used + 4 < OPTION_KEYS_MAX) {
+        if (strchr(description.name, '_') != NULL && used + RUN_OPTIONS < OPTION_KEYS_MAX) {
             snprintf(*names, sizeof(*names), "%s", description.name);
             for (char *dash = *names; (dash = strchr(dash, '_')) != NULL;)
                 *dash = '-';
             list[used++] = (struct option){*names, required_argument, NULL, code};
             names++;
         }
-        if (used + 4 >= OPTION_KEYS_MAX)
+        if (used + RUN_OPTIONS >= OPTION_KEYS_MAX)
             break;
     }
     list[used++] = (struct option){"library", required_argument, NULL, 'l'};
+    list[used++] = (struct option){"exec", no_argument, NULL, 'e'};
+    list[used++] = (struct option){"quiet", no_argument, NULL, 'q'};
     list[used++] = (struct option){"help", no_argument, NULL, 'h'};
     list[used] = (struct option){NULL, 0, NULL, 0};
 }
@@ -183,6 +192,10 @@ static bool read_arguments(int count, char **arguments, struct request *request)
                 return false;
         } else if (code == 'l') {
             request->library = optarg;
+        } else if (code == 'e') {
+            request->become = true;
+        } else if (code == 'q') {
+            request->quiet = true;
         } else if (code == 'h') {
             request->help = true;
             return true;
@@ -309,35 +322,66 @@ static bool set_options(const char *options)
     return set_joined("LEAKSHIM_OPTIONS", present, backslashes % 2 == 1 ? "\\," : ",", options);
 }
 
-static void warn_if_untracked(const char *command, const char *library)
+/* False when it was told that the program cannot be tracked at all. */
+static bool warn_if_untracked(const char *command, const char *library)
 {
     char path[PATH_MAX];
     char reason_bytes[2 * PATH_MAX];
     struct ls_text reason;
     struct ls_elf_identity identity;
+    enum ls_elf_answer answer;
 
     ls_text_init(&reason, reason_bytes, sizeof(reason_bytes));
     if (ls_elf_find_program(command, path, sizeof(path)) != 0 ||
-        ls_elf_identify_library(library, &identity) != 0 ||
-        ls_elf_check_program(path, &identity, &reason))
-        return;
+        ls_elf_identify_library(library, &identity) != 0)
+        return true;
+    answer = ls_elf_check_program(path, &identity, &reason);
+    if (answer == LS_ELF_TRACKED)
+        return true;
     fputs("leakshim: run: '", stderr);
     print_printable(command);
-    fputs("' runs untracked: ", stderr);
+    fputs(answer == LS_ELF_UNTRACKED ? "' runs untracked: " : "' runs with its heap untracked: ",
+          stderr);
     print_printable(reason.bytes);
     fputc('\n', stderr);
+    return answer != LS_ELF_UNTRACKED;
 }
 
-static int execute(char **command)
+static int tell_failure(const char *command, int error)
 {
-    int error;
-
-    execvp(command[0], command);
-    error = errno;
     fputs("leakshim: run: cannot execute '", stderr);
-    print_printable(command[0]);
+    print_printable(command);
     fprintf(stderr, "': %s\n", strerror(error));
     return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+static double time_of_day(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int stay_and_tell(const struct request *request)
+{
+    char mark[LS_RUN_MARK_BYTES];
+    struct ls_options options;
+    struct ls_launch launch;
+    double since = time_of_day();
+    int error;
+
+    ls_run_make_mark(mark);
+    setenv(LS_RUN_MARK_VARIABLE, mark, 1);
+    ls_options_defaults(&options);
+    ls_options_parse(&options, environment("LEAKSHIM_OPTIONS"), NULL, NULL);
+    error = ls_launch_start(request->command, &launch);
+    if (error != 0)
+        return tell_failure(request->command[0], -error);
+    ls_launch_wait(&launch);
+    if (!request->quiet && !request->is_untracked)
+        ls_run_tell_runs(&options, mark, launch.pid, since);
+    return ls_launch_finish(&launch);
 }
 
 int ls_command_run(int count, char **arguments)
@@ -353,10 +397,13 @@ int ls_command_run(int count, char **arguments)
         return ls_command_help();
     if (!find_library(request.library, library))
         return LS_EXIT_USAGE;
-    warn_if_untracked(request.command[0], library);
+    request.is_untracked = !warn_if_untracked(request.command[0], library);
     if (!set_preload(library) || !set_options(request.options.bytes)) {
         complain("run: out of memory", "", "");
         return LS_EXIT_USAGE;
     }
-    return execute(request.command);
+    if (!request.become && !ls_launch_is_main_of_service())
+        return stay_and_tell(&request);
+    execvp(request.command[0], request.command);
+    return tell_failure(request.command[0], errno);
 }

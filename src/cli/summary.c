@@ -25,6 +25,9 @@ static void read_process(struct ls_fields *fields, const json_t *root, struct ls
     snapshot->process.uptime_s = ls_field_known(fields, process, "uptime_s", 0);
     snapshot->process.limit_bytes = ls_field_known(fields, process, "limit_bytes", 0);
     snapshot->process.limit_source = ls_field_string(fields, process, "limit_source");
+    snapshot->process.launch = json_object_get(process, "launch") != NULL
+                                   ? ls_field_string(fields, process, "launch")
+                                   : "";
 }
 
 static void read_settings(struct ls_fields *fields, const json_t *root,

@@ -20,6 +20,8 @@ static void write_process(struct ls_emitter *emitter, const struct ls_snapshot *
     else
         ls_emitter_json_null(emitter, "limit_bytes");
     ls_emitter_json_string(emitter, "limit_source", snapshot->process.limit_source);
+    if (snapshot->process.launch != NULL && snapshot->process.launch[0] != '\0')
+        ls_emitter_json_string(emitter, "launch", snapshot->process.launch);
     ls_emitter_object_end(emitter);
 }
 

@@ -188,6 +188,7 @@ struct ls_snapshot {
         double uptime_s;
         double limit_bytes;       /* 0: none */
         const char *limit_source; /* "cgroup", "rlimit", "v8", or "none" */
+        const char *launch;       /* the mark of `leakshim run`; NULL or "" without */
     } process;
 
     struct {

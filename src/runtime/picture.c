@@ -330,6 +330,7 @@ static void describe_process(const struct ls_judgement *judgement, struct ls_sna
     snapshot->process.uptime_s = now - ls_runtime.started_at;
     snapshot->process.limit_bytes = judgement->limit_bytes;
     snapshot->process.limit_source = judgement->limit_source;
+    snapshot->process.launch = ls_runtime.launch;
 }
 
 static void describe_settings(struct ls_arena *arena, struct ls_snapshot *snapshot)

@@ -49,6 +49,7 @@ struct ls_runtime {
     char program[256];
     char command[4096];
     char working_directory[4096]; /* at the start; "" when it has no name */
+    char launch[48];              /* LEAKSHIM_LAUNCH, by which `leakshim run` finds its runs */
     struct ls_run_directory run;
     /* Zero in a forked copy that did not pass through our fork handlers (raw clone). */
     volatile uint32_t *fork_marker;

@@ -92,6 +92,15 @@ static bool is_unwanted_child(void)
     return false;
 }
 
+static void read_launch(void)
+{
+    const char *mark = getenv("LEAKSHIM_LAUNCH");
+    struct ls_text text;
+
+    ls_text_init(&text, ls_runtime.launch, sizeof(ls_runtime.launch));
+    ls_text_string(&text, mark != NULL ? mark : "");
+}
+
 static bool is_wanted(void)
 {
     return ls_runtime.options.mode != LS_MODE_OFF &&
@@ -346,6 +355,7 @@ static __attribute__((constructor)) void start(void)
     ls_process_command(ls_runtime.command, sizeof(ls_runtime.command));
     ls_process_working_directory(ls_runtime.working_directory,
                                  sizeof(ls_runtime.working_directory));
+    read_launch();
     ls_runtime.started_at = ls_process_started_at();
     ls_runtime_describe_directory(&directory);
     ls_run_directory_init(&ls_runtime.run, &directory);

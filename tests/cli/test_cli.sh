@@ -48,7 +48,7 @@ leak() {
 # run_marked ARGUMENT...: `leakshim run` with the marking library; `mark` exists when it was loaded.
 run_marked() {
     rm -f "$scratch/mark"
-    LEAKSHIM_TEST_MARK=$scratch/mark "$leakshim" run --library="$scratch/bin/libleakshim.so" "$@" \
+    LEAKSHIM_TEST_MARK=$scratch/mark "$leakshim" run --quiet --library="$scratch/bin/libleakshim.so" "$@" \
         >out 2>err </dev/null
     code=$?
 }
@@ -141,16 +141,16 @@ check "options behind the command belong to the command" \
 
 same_process() {
     rm -f mark
-    "$leakshim" run --library=bin/libleakshim.so -- sh -c 'echo $$; kill -9 $$' >out 2>err &
+    "$leakshim" run --exec --library=bin/libleakshim.so -- sh -c 'echo $$; kill -9 $$' >out 2>err &
     process=$!
     wait $process 2>/dev/null
     code=$?
     exits 137 && out_is $process
 }
-check "the command takes over the process, its id and its death by a signal" same_process
+check "with --exec the command takes over the process, its id and its death by a signal" same_process
 
 standard_input() {
-    echo hello | "$leakshim" run --library=bin/libleakshim.so -- cat >out 2>err
+    echo hello | "$leakshim" run --quiet --library=bin/libleakshim.so -- cat >out 2>err
     code=$?
     exits 0 && out_is hello && silent
 }
@@ -338,7 +338,7 @@ if [ "$(id -u)" -eq 0 ] && ! findmnt -no OPTIONS -T "$scratch" | grep -q nosuid;
             rm -f mark
             mkdir -p open && chmod 777 open && rm -f open/mark
             LEAKSHIM_TEST_MARK=$scratch/open/mark setpriv --reuid=65534 --regid=65534 \
-                --clear-groups bin/leakshim run -- "$@" >out 2>err </dev/null
+                --clear-groups bin/leakshim run --quiet -- "$@" >out 2>err </dev/null
             code=$?
         }
         check "a program with file capabilities is run with a warning" \
