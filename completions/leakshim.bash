@@ -12,7 +12,11 @@ _leakshim() {
     if [[ -n $option ]]; then
         case $option in
         --format)
-            if [[ $command == check ]]; then words="text json junit sarif github"; else words="text html folded pprof"; fi ;;
+            case $command in
+            check) words="text json junit sarif github" ;;
+            symbolize) words="text json" ;;
+            *) words="text html folded pprof" ;;
+            esac ;;
         --value) words="live growth count" ;;
         --color) words="auto always never" ;;
         --fail-on) words="leaking fragmenting learning degraded none" ;;
@@ -25,7 +29,7 @@ _leakshim() {
         return
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "run check report diff version help" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "run check report diff symbolize version help" -- "$current")
         return
     fi
     if [[ $command == run ]]; then

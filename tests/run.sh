@@ -23,7 +23,7 @@ export HOME
 sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
     libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
     pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libxml2-utils \
-    python3-jsonschema go:golang-go man-db zsh chromium \
+    python3-jsonschema go:golang-go man-db zsh chromium debuginfod \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
     printf 'FAILED  packages\n0 passed, 1 failed\n'

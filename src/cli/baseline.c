@@ -35,6 +35,8 @@ static void read_sites(struct ls_fields *fields, const json_t *root, struct ls_b
             .growth_count_per_s = ls_field_number(fields, object, "growth_count_per_s"),
             .live_bytes = ls_field_number(fields, object, "live_bytes"),
         };
+        baseline->sites[i].sought_function = json_string_value(json_object_get(object, "symbol"));
+        baseline->sites[i].sought_place = json_string_value(json_object_get(object, "module"));
     }
 }
 
@@ -60,14 +62,20 @@ bool ls_baseline_read(const char *path, struct ls_baseline *baseline)
 
 static json_t *site_to_json(const struct ls_baseline_site *site)
 {
+    json_t *object;
     char id[17];
 
     snprintf(id, sizeof(id), "%016lx", (unsigned long)site->id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f}", "id", id, "resource",
-                     ls_resource_names[site->resource], "function", site->function, "location",
-                     site->location, "growth_bytes_per_s", site->growth_bytes_per_s,
-                     "growth_count_per_s", site->growth_count_per_s, "live_bytes",
-                     site->live_bytes);
+    object =
+        json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f}", "id", id, "resource",
+                  ls_resource_names[site->resource], "function", site->function, "location",
+                  site->location, "growth_bytes_per_s", site->growth_bytes_per_s,
+                  "growth_count_per_s", site->growth_count_per_s, "live_bytes", site->live_bytes);
+    if (site->sought_function != NULL && site->sought_place != NULL) {
+        json_object_set_new(object, "symbol", json_string(site->sought_function));
+        json_object_set_new(object, "module", json_string(site->sought_place));
+    }
+    return object;
 }
 
 static bool write_document(const char *path, const json_t *root)
@@ -118,9 +126,26 @@ static void raise_to(struct ls_baseline_site *known, const struct ls_baseline_si
     known->live_bytes = larger(known->live_bytes, other->live_bytes);
 }
 
-bool ls_baseline_add(struct ls_baseline *baseline, const struct ls_snapshot_site *site)
+/* Of a site named by debug information, what it would be named without. */
+static void seek_by_symbol(const struct ls_snapshot_site *site, struct ls_baseline_site *sought)
 {
-    struct ls_baseline_site added = {
+    size_t index = site->named_frame;
+    const struct ls_snapshot_frame *frame;
+
+    while (index + 1 < site->frame_count && site->frames[index].inlined)
+        index++;
+    if (index >= site->frame_count)
+        return;
+    frame = &site->frames[index];
+    if (strcmp(frame->language, "c") != 0 || *frame->file == '\0' || *frame->module == '\0')
+        return;
+    sought->sought_function = frame->function;
+    sought->sought_place = frame->module;
+}
+
+static struct ls_baseline_site describe(const struct ls_snapshot_site *site)
+{
+    struct ls_baseline_site described = {
         .id = site->id,
         .resource = site->resource,
         .function = site->function,
@@ -129,6 +154,14 @@ bool ls_baseline_add(struct ls_baseline *baseline, const struct ls_snapshot_site
         .growth_count_per_s = site->growth_count_per_s,
         .live_bytes = site->live_bytes,
     };
+
+    seek_by_symbol(site, &described);
+    return described;
+}
+
+bool ls_baseline_add(struct ls_baseline *baseline, const struct ls_snapshot_site *site)
+{
+    struct ls_baseline_site added = describe(site);
     struct ls_baseline_site *sites;
 
     for (size_t i = 0; i < baseline->count; i++) {
@@ -168,22 +201,33 @@ static void place(const char *location, char *bytes, size_t size)
         *end = '\0';
 }
 
-static bool has_same_name(const struct ls_baseline_site *known, const struct ls_snapshot_site *site)
+static const char *sought_function(const struct ls_baseline_site *site)
+{
+    return site->sought_function != NULL ? site->sought_function : site->function;
+}
+
+static const char *sought_place(const struct ls_baseline_site *site)
+{
+    return site->sought_place != NULL ? site->sought_place : site->location;
+}
+
+static bool has_same_name(const struct ls_baseline_site *known, const struct ls_baseline_site *site)
 {
     char first[256];
     char second[256];
 
-    if (known->resource != site->resource || *site->function == '\0' ||
-        strcmp(known->function, site->function) != 0)
+    if (known->resource != site->resource || *sought_function(site) == '\0' ||
+        strcmp(sought_function(known), sought_function(site)) != 0)
         return false;
-    place(known->location, first, sizeof(first));
-    place(site->location, second, sizeof(second));
+    place(sought_place(known), first, sizeof(first));
+    place(sought_place(site), second, sizeof(second));
     return strcmp(first, second) == 0;
 }
 
 bool ls_baseline_find(const struct ls_baseline *baseline, const struct ls_snapshot_site *site,
                       struct ls_baseline_site *known)
 {
+    struct ls_baseline_site sought = describe(site);
     bool found = false;
 
     for (size_t i = 0; i < baseline->count; i++) {
@@ -193,7 +237,7 @@ bool ls_baseline_find(const struct ls_baseline *baseline, const struct ls_snapsh
         }
     }
     for (size_t i = 0; i < baseline->count; i++) {
-        if (!has_same_name(&baseline->sites[i], site))
+        if (!has_same_name(&baseline->sites[i], &sought))
             continue;
         if (!found)
             *known = baseline->sites[i];

@@ -3,7 +3,9 @@
  *
  * A site is found again by its id, which is the same for the same binaries. After a build the ids
  * of native sites change, so that one which is not found by id is looked for by kind, function and
- * file, without line and offset. Where several entries fit, the largest figures count.
+ * file, without line and offset: for native code the function and module that the symbol table
+ * told, since debug information may be here today and not tomorrow. Where several entries fit, the
+ * largest figures count.
  */
 #ifndef LS_CLI_BASELINE_H
 #define LS_CLI_BASELINE_H
@@ -19,6 +21,8 @@ struct ls_baseline_site {
     enum ls_resource resource;
     const char *function; /* owned by the document, or by the snapshot it was taken from */
     const char *location;
+    const char *sought_function; /* what it is found by after a build; NULL: function, location */
+    const char *sought_place;
     double growth_bytes_per_s;
     double growth_count_per_s;
     double live_bytes;

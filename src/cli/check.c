@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
+#include "cli/symbolize_runs.h"
 #include "cli/terminal.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
     OPTION_OUTPUT,
     OPTION_SOURCE_ROOT,
     OPTION_COLOR,
+    OPTION_NO_SYMBOLIZE,
 };
 
 static const struct ls_command_option options[] = {
@@ -53,6 +55,7 @@ static const struct ls_command_option options[] = {
      "files below DIR are named relative to it; $GITHUB_WORKSPACE, $CI_PROJECT_DIR or the\n"
      "working directory without this"},
     {"color", "WHEN", OPTION_COLOR, "auto, always or never"},
+    LS_SYMBOLIZE_OPTION(OPTION_NO_SYMBOLIZE),
     LS_OPTION_HELP_ENTRY,
     LS_OPTIONS_END,
 };
@@ -75,6 +78,7 @@ struct request {
     const char *output;
     size_t format;
     enum ls_color_choice color;
+    bool stays_raw;
 };
 
 /* NULL, or what the value of a threshold should have been. */
@@ -123,6 +127,8 @@ static const char *read_output(struct request *request, int code)
         request->source_root = optarg;
     if (code == OPTION_OUTPUT)
         request->output = optarg;
+    if (code == OPTION_NO_SYMBOLIZE)
+        request->stays_raw = true;
     return NULL;
 }
 
@@ -253,6 +259,7 @@ static void warn_if_nothing_was_judged(const struct ls_runs *runs,
 static int judge(struct request *request, char **paths, size_t path_count)
 {
     struct ls_gate_result result = {0};
+    struct ls_symbolizer *symbolizer = NULL;
     struct ls_runs runs;
     int code = LS_EXIT_USAGE;
 
@@ -262,6 +269,8 @@ static int judge(struct request *request, char **paths, size_t path_count)
         ls_runs_free(&runs);
         return LS_EXIT_USAGE;
     }
+    if (!request->stays_raw)
+        symbolizer = ls_symbolize_by_the_way(&runs);
     if (!ls_gate_judge(&runs, &request->criteria, &result))
         ls_terminal_complain("check: out of memory");
     else if (request->write_baseline_path != NULL)
@@ -272,6 +281,7 @@ static int judge(struct request *request, char **paths, size_t path_count)
         warn_if_nothing_was_judged(&runs, &result);
     ls_gate_free(&result);
     ls_runs_free(&runs);
+    ls_symbolizer_free(symbolizer);
     return code;
 }
 

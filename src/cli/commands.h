@@ -35,6 +35,7 @@ struct ls_command {
 extern const struct ls_command ls_command_check;
 extern const struct ls_command ls_command_report;
 extern const struct ls_command ls_command_diff;
+extern const struct ls_command ls_command_symbolize;
 
 /* All but run, version and help; the last is NULL. */
 extern const struct ls_command *const ls_commands[];

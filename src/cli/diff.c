@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/quantity.h"
 #include "cli/runs.h"
+#include "cli/symbolize_runs.h"
 #include "cli/terminal.h"
 #include "report/units.h"
 
@@ -24,12 +25,14 @@ enum {
     OPTION_MARGIN = 256,
     OPTION_ALL,
     OPTION_COLOR,
+    OPTION_NO_SYMBOLIZE,
 };
 
 static const struct ls_command_option options[] = {
     {"margin", "SHARE", OPTION_MARGIN, "how much faster is still the same; 50% without this"},
     {"all", NULL, OPTION_ALL, "list sites that rise in neither, too"},
     {"color", "WHEN", OPTION_COLOR, "auto, always or never"},
+    LS_SYMBOLIZE_OPTION(OPTION_NO_SYMBOLIZE),
     LS_OPTION_HELP_ENTRY,
     LS_OPTIONS_END,
 };
@@ -40,6 +43,7 @@ static const char *const change_names[CHANGE_COUNT] = {"new", "faster", "same", 
 
 struct side {
     struct ls_runs runs;
+    struct ls_symbolizer *symbolizer;
     struct ls_baseline sites;  /* all of them */
     struct ls_baseline rising; /* those that rise */
     double rss_growth_bytes_per_s;
@@ -49,6 +53,7 @@ struct side {
 struct request {
     double margin;
     bool is_all;
+    bool stays_raw;
     enum ls_color_choice color;
 };
 
@@ -65,10 +70,12 @@ struct differences {
     size_t count;
 };
 
-static bool gather(char *path, struct side *side)
+static bool gather(const struct request *request, char *path, struct side *side)
 {
     if (!ls_runs_read(&path, 1, &side->runs))
         return false;
+    if (!request->stays_raw)
+        side->symbolizer = ls_symbolize_by_the_way(&side->runs);
     for (size_t i = 0; i < side->runs.count; i++) {
         const struct ls_snapshot *snapshot = &side->runs.items[i].summary.snapshot;
 
@@ -92,8 +99,8 @@ static struct ls_snapshot_site probe(const struct ls_baseline_site *site)
     return (struct ls_snapshot_site){
         .id = site->id,
         .resource = site->resource,
-        .function = site->function,
-        .location = site->location,
+        .function = site->sought_function != NULL ? site->sought_function : site->function,
+        .location = site->sought_place != NULL ? site->sought_place : site->location,
     };
 }
 
@@ -277,6 +284,8 @@ static int read_arguments(int count, char **arguments, struct request *request)
             return ls_command_print_help(command);
         if (code == OPTION_ALL)
             request->is_all = true;
+        if (code == OPTION_NO_SYMBOLIZE)
+            request->stays_raw = true;
         if (code == OPTION_MARGIN && !ls_quantity_share(optarg, &request->margin))
             return ls_command_bad_value(command, "margin", "a share, as in 50%");
         if (code == OPTION_COLOR && !ls_terminal_read_color(optarg, &request->color))
@@ -293,6 +302,7 @@ static void release(struct side *side)
     ls_baseline_free(&side->sites);
     ls_baseline_free(&side->rising);
     ls_runs_free(&side->runs);
+    ls_symbolizer_free(side->symbolizer);
 }
 
 static int run_diff(int count, char **arguments)
@@ -305,7 +315,8 @@ static int run_diff(int count, char **arguments)
     if (code >= 0)
         return code;
     code = LS_EXIT_USAGE;
-    if (gather(arguments[optind], &first) && gather(arguments[optind + 1], &second))
+    if (gather(&request, arguments[optind], &first) &&
+        gather(&request, arguments[optind + 1], &second))
         code = compare(&request, &first, &second);
     release(&first);
     release(&second);

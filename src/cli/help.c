@@ -5,10 +5,7 @@
 #include "runtime/options.h"
 
 const struct ls_command *const ls_commands[] = {
-    &ls_command_check,
-    &ls_command_report,
-    &ls_command_diff,
-    NULL,
+    &ls_command_check, &ls_command_report, &ls_command_diff, &ls_command_symbolize, NULL,
 };
 
 void ls_command_print_usage(FILE *file)
@@ -25,12 +22,12 @@ int ls_command_help(void)
 
     ls_command_print_usage(stdout);
     puts("\nFinds what keeps growing in a long-running process.\n\n"
-         "  run      Runs COMMAND with libleakshim.so preloaded.");
+         "  run        Runs COMMAND with libleakshim.so preloaded.");
     for (size_t i = 0; ls_commands[i] != NULL; i++)
-        printf("  %-7s  %s\n", ls_commands[i]->name, ls_commands[i]->meaning);
+        printf("  %-9s  %s\n", ls_commands[i]->name, ls_commands[i]->meaning);
     fputs(
-        "  version  Prints the version.\n"
-        "  help     Prints this text; 'leakshim COMMAND --help' that of one command.\n"
+        "  version    Prints the version.\n"
+        "  help       Prints this text; 'leakshim COMMAND --help' that of one command.\n"
         "\n"
         "exit code: 0 clean, 1 something was found, 2 wrong usage or unreadable input;\n"
         "'run' ends with the exit code of COMMAND, 126 when it cannot be executed and 127 when\n"

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/quantity.h"
 #include "cli/report_formats.h"
+#include "cli/symbolize_runs.h"
 #include "cli/terminal.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
     OPTION_VALUE,
     OPTION_OUTPUT,
     OPTION_COLOR,
+    OPTION_NO_SYMBOLIZE,
 };
 
 enum format { FORMAT_TEXT, FORMAT_HTML, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_COUNT };
@@ -35,6 +37,7 @@ static const struct ls_command_option options[] = {
      "what folded stacks weigh: live (bytes), growth (bytes a minute) or count"},
     {"output", "FILE", OPTION_OUTPUT, "write there instead of to stdout"},
     {"color", "WHEN", OPTION_COLOR, "auto, always or never"},
+    LS_SYMBOLIZE_OPTION(OPTION_NO_SYMBOLIZE),
     LS_OPTION_HELP_ENTRY,
     LS_OPTIONS_END,
 };
@@ -44,6 +47,7 @@ struct request {
     size_t value;
     const char *output;
     enum ls_color_choice color;
+    bool stays_raw;
 };
 
 /* -1, or the exit code to end with. */
@@ -68,6 +72,8 @@ static int read_arguments(int count, char **arguments, struct request *request)
             return ls_command_bad_value(command, "color", "auto, always or never");
         if (code == OPTION_OUTPUT)
             request->output = optarg;
+        if (code == OPTION_NO_SYMBOLIZE)
+            request->stays_raw = true;
     }
     if (optind < count)
         return -1;
@@ -110,6 +116,7 @@ static int print_report(const struct request *request, const struct ls_runs *run
 static int run_report(int count, char **arguments)
 {
     struct request request = {0};
+    struct ls_symbolizer *symbolizer = NULL;
     struct ls_runs runs;
     int code = read_arguments(count, arguments, &request);
 
@@ -118,9 +125,12 @@ static int run_report(int count, char **arguments)
     /* What can be read is shown; that something could not is in the exit code. */
     code = ls_runs_read(arguments + optind, (size_t)(count - optind), &runs) ? LS_EXIT_CLEAN
                                                                              : LS_EXIT_USAGE;
+    if (!request.stays_raw)
+        symbolizer = ls_symbolize_by_the_way(&runs);
     if (runs.count > 0 && print_report(&request, &runs) != LS_EXIT_CLEAN)
         code = LS_EXIT_USAGE;
     ls_runs_free(&runs);
+    ls_symbolizer_free(symbolizer);
     return code;
 }
 

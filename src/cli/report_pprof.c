@@ -88,11 +88,13 @@ static int64_t string_of(struct builder *builder, const char *string)
 
 static uint64_t function_of(struct builder *builder, const struct ls_snapshot_frame *frame)
 {
+    /* V8 tells where a function starts, debug information where in it one is. */
+    unsigned start = strcmp(frame->language, "js") == 0 ? frame->line : 0;
     char key[KEY_BYTES];
     Pprof__Function *function;
     uint64_t number;
 
-    snprintf(key, sizeof(key), "f%u %.4000s %.4000s", frame->line, frame->function, frame->file);
+    snprintf(key, sizeof(key), "f%u %.4000s %.4000s", start, frame->function, frame->file);
     number = known_number(builder, key);
     if (number != 0)
         return number;
@@ -103,7 +105,7 @@ static uint64_t function_of(struct builder *builder, const struct ls_snapshot_fr
     function->name = string_of(builder, *frame->function != '\0' ? frame->function : "(anonymous)");
     function->system_name = function->name;
     function->filename = string_of(builder, frame->file);
-    function->start_line = frame->line;
+    function->start_line = start;
     remember(builder, key, number);
     return number;
 }
@@ -135,6 +137,11 @@ static uint64_t mapping_of(struct builder *builder, const struct ls_snapshot_fra
         return 0;
     mapping = builder->mappings.items[number - 1];
     mapping->has_functions = mapping->has_functions && *frame->function != '\0';
+    if (*frame->file != '\0') {
+        mapping->has_filenames = true;
+        mapping->has_line_numbers = true;
+        mapping->has_inline_frames = true;
+    }
     if (limit > mapping->memory_limit)
         mapping->memory_limit = limit;
     return number;
@@ -148,12 +155,22 @@ static void add_line(struct builder *builder, Pprof__Location *location,
     pprof__line__init(line);
     line->function_id = function_of(builder, frame);
     line->line = frame->line;
-    location->line = make(1, sizeof(*location->line));
-    location->line[0] = line;
-    location->n_line = 1;
+    location->line[location->n_line++] = line;
 }
 
-static uint64_t location_of(struct builder *builder, const struct ls_snapshot_frame *frame)
+/* How many frames are at one address: functions inlined there, and the one they are in. */
+static size_t group_of(const struct ls_snapshot_site *site, size_t first)
+{
+    size_t count = 1;
+
+    while (first + count < site->frame_count && site->frames[first + count - 1].inlined)
+        count++;
+    return count;
+}
+
+/* Of a group of frames, innermost first. */
+static uint64_t location_of(struct builder *builder, const struct ls_snapshot_frame *frame,
+                            size_t count)
 {
     bool is_native = *frame->module != '\0' && frame->pc != 0;
     bool has_name = *frame->function != '\0' || !is_native;
@@ -174,8 +191,9 @@ static uint64_t location_of(struct builder *builder, const struct ls_snapshot_fr
     location->id = number;
     location->mapping_id = mapping;
     location->address = is_native ? frame->pc : 0;
-    if (has_name)
-        add_line(builder, location, frame);
+    location->line = make(count, sizeof(*location->line));
+    for (size_t i = 0; has_name && i < count; i++)
+        add_line(builder, location, &frame[i]);
     remember(builder, key, number);
     return number;
 }
@@ -206,10 +224,15 @@ static void add_site(struct builder *builder, const struct ls_snapshot *snapshot
 
     pprof__sample__init(sample);
     sample->location_id = make(frames, sizeof(*sample->location_id));
-    for (size_t i = 0; i < frames; i++)
-        sample->location_id[i] =
-            location_of(builder, site->frame_count > 0 ? &site->frames[i] : &alone);
-    sample->n_location_id = frames;
+    if (site->frame_count == 0)
+        sample->location_id[sample->n_location_id++] = location_of(builder, &alone, 1);
+    for (size_t i = 0; i < site->frame_count;) {
+        size_t count = group_of(site, i);
+
+        sample->location_id[sample->n_location_id++] =
+            location_of(builder, &site->frames[i], count);
+        i += count;
+    }
     sample->value = make(VALUE_KINDS, sizeof(*sample->value));
     sample->value[0] = whole(site->live_count);
     sample->value[1] = whole(site->live_bytes);

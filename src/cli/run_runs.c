@@ -22,8 +22,7 @@
 #define TIME_LENGTH  16
 
 struct found {
-    char *directory;
-    char *message;
+    char *line;
     double started_at;
     unsigned badness;
     bool is_command;
@@ -76,24 +75,21 @@ static void keep_run(struct search *search, const char *directory,
     struct found *items = reallocarray(search->items, search->count + 1, sizeof(*items));
     bool is_degraded =
         snapshot->health.state == LS_HEALTH_DEGRADED && snapshot->health.note_count > 0;
-    struct found found = {
-        .directory = strdup(directory),
-        .started_at = snapshot->process.started_at,
-        .badness = badness_of(snapshot),
-        .is_command = snapshot->process.pid == search->command,
-    };
+    char *line;
 
     if (items == NULL)
         return;
     search->items = items;
-    if (asprintf(&found.message, "%s%s%s", snapshot->verdict.message,
+    if (asprintf(&line, "%s: %s%s%s", directory, snapshot->verdict.message,
                  is_degraded ? "; not all is tracked: " : "",
-                 is_degraded ? snapshot->health.notes[0] : "") < 0 ||
-        found.directory == NULL) {
-        free(found.directory);
+                 is_degraded ? snapshot->health.notes[0] : "") < 0)
         return;
-    }
-    items[search->count++] = found;
+    items[search->count++] = (struct found){
+        .line = line,
+        .started_at = snapshot->process.started_at,
+        .badness = badness_of(snapshot),
+        .is_command = snapshot->process.pid == search->command,
+    };
 }
 
 static void look_at_run(struct search *search, const char *directory, const char *name)
@@ -140,7 +136,7 @@ static int by_importance(const void *left, const void *right)
         return a->badness > b->badness ? -1 : 1;
     if (a->started_at != b->started_at)
         return a->started_at < b->started_at ? -1 : 1;
-    return strcmp(a->directory, b->directory);
+    return strcmp(a->line, b->line);
 }
 
 static void tell_none(const struct ls_options *options)
@@ -192,9 +188,8 @@ void ls_run_tell_runs(const struct ls_options *options, const char *mark, pid_t 
         qsort(search.items, search.count, sizeof(*search.items), by_importance);
     for (size_t i = 0; i < search.count; i++) {
         if (i < LINES_MAX)
-            ls_terminal_complain("%s: %s", search.items[i].directory, search.items[i].message);
-        free(search.items[i].directory);
-        free(search.items[i].message);
+            ls_terminal_complain("%s", search.items[i].line);
+        free(search.items[i].line);
     }
     if (search.count > LINES_MAX)
         ls_terminal_complain("and %zu more runs of the command; 'leakshim report %s' shows all",

@@ -263,6 +263,19 @@ int ls_summary_parse(const char *bytes, size_t length, struct ls_summary *summar
                          reason);
 }
 
+const char *ls_summary_keep(struct ls_summary *summary, const char *text)
+{
+    static const char name[] = " kept"; /* no field of a summary */
+    json_t *kept = json_object_get(summary->document, name);
+    json_t *copy = json_stringn_nocheck(text, strlen(text));
+
+    if (kept == NULL) {
+        kept = json_array();
+        json_object_set_new(summary->document, name, kept);
+    }
+    return json_array_append_new(kept, copy) == 0 ? json_string_value(copy) : NULL;
+}
+
 void ls_summary_free(struct ls_summary *summary)
 {
     struct ls_snapshot *snapshot = &summary->snapshot;

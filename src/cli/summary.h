@@ -31,6 +31,8 @@ int ls_summary_read(const char *path, struct ls_summary *summary,
 /* The same from memory; `bytes` is not needed afterwards. */
 int ls_summary_parse(const char *bytes, size_t length, struct ls_summary *summary,
                      char reason[LS_SUMMARY_REASON_MAX]);
+/* A copy of a text that lives as long as the summary; NULL without memory. */
+const char *ls_summary_keep(struct ls_summary *summary, const char *text);
 void ls_summary_free(struct ls_summary *summary);
 
 #endif

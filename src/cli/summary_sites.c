@@ -20,6 +20,7 @@ static void read_frame(struct ls_fields *fields, const json_t *object,
     frame->file = ls_field_optional_string(fields, object, "file");
     frame->line = whole_number(ls_field_known(fields, object, "line", 0));
     frame->language = ls_field_string(fields, object, "language");
+    frame->inlined = json_is_true(json_object_get(object, "inlined"));
 }
 
 static void read_stack(struct ls_fields *fields, const json_t *object,

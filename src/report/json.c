@@ -164,6 +164,8 @@ static void write_frame(struct ls_emitter *emitter, const struct ls_snapshot_fra
     else
         ls_emitter_json_null(emitter, "line");
     ls_emitter_json_string(emitter, "language", frame->language);
+    if (frame->inlined)
+        ls_emitter_json_bool(emitter, "inlined", true);
     ls_emitter_object_end(emitter);
 }
 

@@ -36,6 +36,7 @@ struct ls_snapshot_frame {
     const char *file;     /* "" when unknown */
     uint32_t line;        /* 0 when unknown */
     const char *language; /* "c" (any native code), "js", or "jit" (machine code no module owns) */
+    bool inlined;         /* into the next frame, which has the same pc; out of process only */
 };
 
 struct ls_snapshot_point {

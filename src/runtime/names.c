@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "ledger/ledger.h"
 #include "report/symbols.h"
+#include "report/wrapper.h"
 #include "system/memory.h"
 
 #define ENTRIES        16384 /* a power of two */
@@ -283,38 +284,14 @@ bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
     return is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes));
 }
 
-/* Wrappers whose callers are the ones to blame. Exact names, and prefixes marked by a star. */
-static bool is_allocator(const char *function)
-{
-    static const char *const wrappers[] = {
-        "malloc",        "calloc",         "realloc",     "xmalloc*",        "xcalloc*",
-        "xrealloc*",     "xstrdup*",       "x_malloc",    "safe_malloc",     "operator new*",
-        "g_malloc*",     "g_realloc*",     "g_strdup*",   "g_slice_alloc*",  "zmalloc*",
-        "zcalloc*",      "zrealloc*",      "ztrymalloc*", "ztryrealloc*",    "sdsnew*",
-        "ngx_alloc",     "ngx_calloc",     "ngx_palloc*", "ngx_pnalloc",     "ngx_pcalloc",
-        "sqlite3Mem*",   "sqlite3Malloc*", "PyMem_*",     "PyObject_Malloc", "_PyObject_Malloc*",
-        "_PyMem_*",      "uv__malloc",     "uv__calloc",  "uv__realloc",     "CRYPTO_malloc",
-        "CRYPTO_zalloc", "CRYPTO_realloc", "std::*",      "__gnu_cxx::*",
-    };
-
-    for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
-        size_t length = strlen(wrappers[i]);
-        bool prefix = wrappers[i][length - 1] == '*';
-
-        if (prefix ? strncmp(function, wrappers[i], length - 1) == 0
-                   : strcmp(function, wrappers[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 size_t ls_names_choose(const struct ls_snapshot_site *site)
 {
     size_t chosen = site->named_frame;
 
     if (site->frames[chosen].module[0] == '\0') /* JavaScript's, or unknown code */
         return chosen;
-    while (chosen + 1 < site->frame_count && is_allocator(site->frames[chosen].function) &&
+    while (chosen + 1 < site->frame_count &&
+           ls_wrapper_is_allocator(site->frames[chosen].function) &&
            site->frames[chosen + 1].module[0] != '\0')
         chosen++;
     return chosen;

@@ -58,7 +58,7 @@ def make_runs(build, scratch):
     for name, arguments in (("leaking", ()), ("fixed", ("--fixed",))):
         # Exact: the verdict must not depend on the luck of samples.
         running.append(subprocess.Popen(
-            [PROGRAM, "run", "--mode=exact", "--interval=500ms", f"--dir={scratch}/runs/{name}",
+            [PROGRAM, "run", "--quiet", "--mode=exact", "--interval=500ms", f"--dir={scratch}/runs/{name}",
              "--", service, *arguments, "--load=300", f"--seconds={SECONDS}"],
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
     for process in running:

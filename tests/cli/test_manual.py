@@ -11,7 +11,7 @@ import sys
 import harness
 from harness import Checks, ROOT, leakshim
 
-COMMANDS = ("check", "report", "diff")
+COMMANDS = ("check", "report", "diff", "symbolize")
 
 
 def rendered(page):
