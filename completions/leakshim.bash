@@ -29,7 +29,7 @@ _leakshim() {
         return
     fi
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "run check report diff symbolize version help" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "run check report diff symbolize top version help" -- "$current")
         return
     fi
     if [[ $command == run ]]; then

@@ -48,6 +48,7 @@ missing_packages() {
     pkg-config --exists libprotobuf-c 2>/dev/null || printf ' libprotobuf-c-dev'
     pkg-config --exists zlib 2>/dev/null || printf ' zlib1g-dev'
     pkg-config --exists libdw libelf 2>/dev/null || printf ' libdw-dev'
+    pkg-config --exists ncursesw 2>/dev/null || printf ' libncurses-dev'
     command -v protoc-c >/dev/null 2>&1 || printf ' protobuf-c-compiler'
     ls /usr/lib/*/libjemalloc_pic.a >/dev/null 2>&1 || printf ' libjemalloc-dev'
     command -v objcopy >/dev/null 2>&1 || printf ' binutils'

@@ -22,8 +22,9 @@ export HOME
 # The last line is what Debian's own Node needs; it is tested also where /usr/bin/node is another.
 sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
     libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
-    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libxml2-utils \
-    python3-jsonschema go:golang-go man-db zsh chromium debuginfod \
+    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libncurses-dev \
+    libxml2-utils \
+    python3-jsonschema go:golang-go man-db zsh chromium debuginfod tmux \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
     printf 'FAILED  packages\n0 passed, 1 failed\n'
@@ -86,6 +87,8 @@ group "check" python3 tests/cli/test_check.py build/dev
 group "report and diff" python3 tests/cli/test_report.py build/dev
 group "prometheus" python3 tests/prometheus/run.py --library build/dev/libleakshim.so
 group "report in a browser" python3 tests/html/run.py build/dev
+group "files and lines of native code" python3 tests/cli/test_symbolize.py build/dev
+group "top" python3 tests/cli/test_top.py build/dev
 group "manual and completions" python3 tests/cli/test_manual.py build/dev
 group "installed tree" env CMAKE_GENERATOR=Ninja sh tests/install/run.sh build/release
 group "quickstart" sh examples/quickstart.sh

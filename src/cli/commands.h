@@ -36,6 +36,7 @@ extern const struct ls_command ls_command_check;
 extern const struct ls_command ls_command_report;
 extern const struct ls_command ls_command_diff;
 extern const struct ls_command ls_command_symbolize;
+extern const struct ls_command ls_command_top;
 
 /* All but run, version and help; the last is NULL. */
 extern const struct ls_command *const ls_commands[];

@@ -82,8 +82,9 @@ bool ls_gate_judge(const struct ls_runs *runs, const struct ls_criteria *criteri
                    struct ls_gate_result *result);
 void ls_gate_free(struct ls_gate_result *result);
 
-/* The place of a site a tool can open: its own, or of its nearest frame that has one. False when
- * there is none. `file` is as recorded, without file://. */
+/* The place of a site a tool can open: its own, or of its nearest caller that has one. Files of
+ * native code that are not on this machine come last; the disk is asked. False when there is none.
+ * `file` is as recorded, without file://. */
 bool ls_site_source(const struct ls_snapshot_site *site, char *file, size_t size, unsigned *line);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "report/units.h"
@@ -41,19 +42,32 @@ static bool can_be_opened(const struct ls_snapshot_frame *frame)
     return *frame->file != '\0' && frame->line > 0 && strncmp(frame->file, "node:", 5) != 0;
 }
 
+/* Programs and libraries that were built elsewhere name files of that place. */
+static bool is_here(const struct ls_snapshot_frame *frame)
+{
+    return strcmp(frame->language, "js") == 0 || access(frame->file, F_OK) == 0;
+}
+
 bool ls_site_source(const struct ls_snapshot_site *site, char *file, size_t size, unsigned *line)
 {
-    for (size_t step = 0; step < site->frame_count; step++) {
-        /* From the frame the site is named after outwards. */
-        const struct ls_snapshot_frame *frame = &site->frames[step];
+    const struct ls_snapshot_frame *found = NULL;
 
-        if (step < site->named_frame || !can_be_opened(frame))
+    /* From the frame the site is named after outwards. */
+    for (size_t i = site->named_frame; i < site->frame_count; i++) {
+        const struct ls_snapshot_frame *frame = &site->frames[i];
+
+        if (!can_be_opened(frame))
             continue;
-        copy_path(frame->file, file, size);
-        *line = frame->line;
-        return true;
+        if (found == NULL || is_here(frame))
+            found = frame;
+        if (is_here(found))
+            break;
     }
-    return false;
+    if (found == NULL)
+        return false;
+    copy_path(found->file, file, size);
+    *line = found->line;
+    return true;
 }
 
 static void write_place(struct ls_text *text, const struct ls_snapshot_site *site)

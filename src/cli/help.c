@@ -5,7 +5,8 @@
 #include "runtime/options.h"
 
 const struct ls_command *const ls_commands[] = {
-    &ls_command_check, &ls_command_report, &ls_command_diff, &ls_command_symbolize, NULL,
+    &ls_command_check,     &ls_command_report, &ls_command_diff,
+    &ls_command_symbolize, &ls_command_top,    NULL,
 };
 
 void ls_command_print_usage(FILE *file)

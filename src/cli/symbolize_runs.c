@@ -127,19 +127,24 @@ static bool symbolize_site(struct ls_symbolizer *symbolizer, struct ls_summary *
     return true;
 }
 
+bool ls_symbolize_summary(struct ls_symbolizer *symbolizer, struct ls_summary *summary)
+{
+    for (size_t i = 0; i < summary->snapshot.site_count; i++) {
+        /* The reader made them; const is for who shows them. */
+        struct ls_snapshot_site *site =
+            (struct ls_snapshot_site *)(uintptr_t)&summary->snapshot.sites[i];
+
+        if (!symbolize_site(symbolizer, summary, site))
+            return false;
+    }
+    return true;
+}
+
 bool ls_symbolize_runs(struct ls_symbolizer *symbolizer, struct ls_runs *runs)
 {
     for (size_t i = 0; i < runs->count; i++) {
-        struct ls_summary *summary = &runs->items[i].summary;
-
-        for (size_t j = 0; j < summary->snapshot.site_count; j++) {
-            /* The reader made them; const is for who shows them. */
-            struct ls_snapshot_site *site =
-                (struct ls_snapshot_site *)(uintptr_t)&summary->snapshot.sites[j];
-
-            if (!symbolize_site(symbolizer, summary, site))
-                return false;
-        }
+        if (!ls_symbolize_summary(symbolizer, &runs->items[i].summary))
+            return false;
     }
     return true;
 }

@@ -22,6 +22,7 @@
 
 /* The symbolizer owns texts in the runs from now on: free it after them. False without memory; the
  * runs are whole all the same. */
+bool ls_symbolize_summary(struct ls_symbolizer *symbolizer, struct ls_summary *summary);
 bool ls_symbolize_runs(struct ls_symbolizer *symbolizer, struct ls_runs *runs);
 
 /*

@@ -10,7 +10,7 @@ root=$here/../..
 
 # redis-tools holds the server's program too; the package redis-server would start a daemon.
 sh "$root/tests/install-packages.sh" gcc libc6-dev cmake ninja-build binutils libunwind-dev \
-    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev \
+    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libncurses-dev \
     libjemalloc-dev python3 libjemalloc2 heaptrack wrk redis-tools sqlite3 node:nodejs
 
 build=yes

@@ -11,7 +11,7 @@ import sys
 import harness
 from harness import Checks, ROOT, leakshim
 
-COMMANDS = ("check", "report", "diff", "symbolize")
+COMMANDS = ("check", "report", "diff", "symbolize", "top")
 
 
 def rendered(page):
