@@ -22,8 +22,8 @@ export HOME
 # The last line is what Debian's own Node needs; it is tested also where /usr/bin/node is another.
 sh tests/install-packages.sh ca-certificates git gcc g++ libc6-dev clang clang-format clang-tidy \
     libclang-rt-14-dev cmake ninja-build binutils libunwind-dev libjemalloc-dev libcmocka-dev \
-    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libncurses-dev libxml2-utils \
-    python3-jsonschema debuginfod tmux go:golang-go man-db zsh chromium \
+    pkg-config libjansson-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libdw-dev libncurses-dev \
+    libxml2-utils python3-jsonschema go:golang-go man-db zsh chromium debuginfod tmux \
     python3 node:nodejs npm:npm gdb libjemalloc2 libtcmalloc-minimal4 libcap2-bin valgrind \
     redis-tools sqlite3 libevent-2.1-7 libpcre2-8-0 libsasl2-2 \
     libc-ares2 libicu72 libnghttp2-14 libbrotli1 libuv1 node-acorn node-cjs-module-lexer node-undici || {
