@@ -34,6 +34,7 @@ function steadyLoad({ port, rate, seconds, connections = 32 }, describe) {
     let sent = 0;
     let answered = 0;
     let failed = 0;
+    let ended = false;
 
     function send(options) {
         const request = http.request({ host: '127.0.0.1', port, agent, ...options }, (response) => {
@@ -42,7 +43,7 @@ function steadyLoad({ port, rate, seconds, connections = 32 }, describe) {
         });
         // A server closes a connection that was idle for long, perhaps just as it is used again.
         request.on('error', (error) => {
-            if (request.reusedSocket && error.code === 'ECONNRESET')
+            if (request.reusedSocket && error.code === 'ECONNRESET' && !ended)
                 send(options);
             else
                 failed++;
@@ -55,8 +56,9 @@ function steadyLoad({ port, rate, seconds, connections = 32 }, describe) {
             setTimeout(finish, 50);
             return;
         }
-        agent.destroy();
+        ended = true;
         console.log(JSON.stringify({ sent, answered, failed, seconds: Number(elapsed().toFixed(2)) }));
+        agent.destroy();
     }
 
     const timer = setInterval(() => {

@@ -5,5 +5,5 @@
 
 const { readArguments, steadyLoad } = require('../steady-load.js');
 
-steadyLoad({ ...readArguments(70, 20), connections: Infinity },
+steadyLoad({ ...readArguments(60, 24), connections: Infinity },
     (number) => ({ path: `/orders/${number}`, method: 'POST' }));

@@ -7,10 +7,10 @@
 const http = require('node:http');
 
 const LINES = 800;
-const AT_ONCE = 30;
-const WAITING_MAX = 30;
+const AT_ONCE = 40;
+const WAITING_MAX = 40;
 const ATTEMPTS_MAX = 3;
-const TIMEOUT_MS = 3000;
+const TIMEOUT_MS = 5000;
 const PAUSE_MS = 200;
 
 class Orders {
