@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,6 +154,41 @@ static void a_library_loaded_anew_at_the_same_place_is_a_new_module(void **state
     assert_ptr_equal(ls_modules_find(&modules, pc[0], 1600), former);
 }
 
+static void a_path_relative_to_the_working_directory_is_made_absolute(void **state)
+{
+    const char *const paths[] = {"./libBrokenLocale.so.1",
+                                 "../x86_64-linux-gnu/libBrokenLocale.so.1"};
+    char before[PATH_MAX];
+    char directory[PATH_MAX];
+    char working[PATH_MAX];
+
+    (void)state;
+    assert_non_null(getcwd(before, sizeof(before)));
+    for (size_t i = 0; i < 2; i++) {
+        void *library = dlopen("libBrokenLocale.so.1", RTLD_NOW);
+        const struct ls_module *module;
+        char expected[2 * PATH_MAX];
+
+        assert_non_null(library);
+        assert_int_equal(dlinfo(library, RTLD_DI_ORIGIN, directory), 0);
+        dlclose(library);
+        assert_int_equal(chdir(directory), 0);
+        assert_non_null(getcwd(working, sizeof(working)));
+        library = dlopen(paths[i], RTLD_NOW);
+        if (library == NULL) /* the second path is x86-64's */
+            continue;
+        assert_int_equal(ls_modules_refresh(&modules, 1000 * i + 100), 0);
+        module = ls_modules_find(&modules, (uintptr_t)dlsym(library, "__ctype_get_mb_cur_max"),
+                                 1000 * i + 200);
+        assert_non_null(module);
+        snprintf(expected, sizeof(expected), "%s/%s", working, i == 0 ? paths[i] + 2 : paths[i]);
+        assert_string_equal(module->path, expected);
+        dlclose(library);
+        assert_int_equal(ls_modules_refresh(&modules, 1000 * i + 300), 0);
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
 static void a_module_there_was_no_memory_for_is_found_later(void **state)
 {
     (void)state;
@@ -184,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup(build_ids_are_lower_case_hexadecimal, begin),
         cmocka_unit_test_setup(a_counter_is_given_to_the_module_of_its_time, begin),
         cmocka_unit_test_setup(a_library_loaded_anew_at_the_same_place_is_a_new_module, begin),
+        cmocka_unit_test_setup(a_path_relative_to_the_working_directory_is_made_absolute, begin),
         cmocka_unit_test_setup(a_module_there_was_no_memory_for_is_found_later, begin),
         cmocka_unit_test_setup(who_comes_second_is_turned_away, begin),
     };
