@@ -33,7 +33,7 @@ struct tag {
 
 /* Exact mode keeps the age of one block in so many, on average, and of every large one. */
 #define AGES_ONE_IN 32
-#define AGES_ALWAYS 16384 /* bytes */
+#define AGES_ALWAYS 4096 /* bytes */
 
 /* What is known of a tracked block. */
 struct account {

@@ -17,7 +17,7 @@
 #define SIMULATED_BLOCKS_MAX 16384
 /* Counted exactly, one block in so many has a known age, and every large one. */
 #define SIMULATED_AGES_ONE_IN  32.0
-#define SIMULATED_ALWAYS_DATED 16384.0 /* bytes */
+#define SIMULATED_ALWAYS_DATED 4096.0 /* bytes */
 /* Fewer ages say nothing. */
 #define SIMULATED_AGES_LEAST 6
 
