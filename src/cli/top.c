@@ -205,6 +205,8 @@ static void watch(struct ls_top *top)
 {
     bool goes_on = true;
 
+    ls_top_draw(top);
+    top->has_looked = true;
     while (goes_on && end_signal == 0) {
         refresh(top);
         ls_top_draw(top);

@@ -35,6 +35,7 @@ struct ls_top_list {
 struct ls_top {
     struct ls_top_runs runs;
     struct ls_top_run *run; /* that is shown; NULL before there is one */
+    bool has_looked;        /* for runs, which takes a while where debug information is large */
     bool was_touched;       /* a key was pressed: what is shown is the person's choice */
     enum ls_top_view view;
     enum ls_top_order order;

@@ -203,7 +203,9 @@ static int draw_nothing(const struct ls_top *top, struct ls_top_size size)
     ls_text_string(&line.text, "leakshim  ");
     ls_text_string(&line.text, top->runs.root);
     ls_top_put(0, 0, size.columns, line.bytes, LS_TOP_BOLD);
-    if (top->run == NULL)
+    if (!top->has_looked)
+        ls_top_put(1, 0, size.columns, "reading", LS_TOP_DIM);
+    else if (top->run == NULL)
         ls_top_put(1, 0, size.columns, "no run yet: the first summary comes after an interval",
                    LS_TOP_YELLOW);
     else
