@@ -369,8 +369,8 @@ def check_consumers(bench):
         rf"xmalloc_checked < keep +\S+program\.c:{line_of(PROGRAM, 'keep')}\n.*\n +called from +serve +\S+:{SERVE}\n",
         report.stdout), report)
     raw = bench.leakshim("report", "--no-symbolize", run)
-    checks.equal("and --no-symbolize gives the summary's own", raw.stdout,
-                 (run / "summary.txt").read_text())
+    checks.true("and --no-symbolize what the summary has", re.search(
+        r" serve +program\+0x\w+\n", raw.stdout) and "program.c" not in raw.stdout, raw)
     folded = bench.leakshim("report", "--format=folded", run).stdout
     checks.true("folded stacks have inlined functions", re.search(
         r";serve \(program\.c:\d+\);keep \(program\.c:\d+\);xmalloc_checked", folded), folded)
