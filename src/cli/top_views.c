@@ -38,7 +38,8 @@ struct columns {
     int place_columns;
 };
 
-static struct columns lay_out(int width, int widest)
+/* `name` and `place` are the columns the widest of each would take. */
+static struct columns lay_out(int width, int name, int place)
 {
     struct columns columns = {.growth = KIND_COLUMNS};
     int next = KIND_COLUMNS + GROWTH_COLUMNS;
@@ -56,8 +57,9 @@ static struct columns lay_out(int width, int widest)
     columns.function = next + GAP;
     rest = width - columns.function;
     columns.function_columns = rest >= WIDE_ENOUGH_FOR_PLACE ? rest / 2 : rest;
-    if (columns.function_columns < rest && widest < columns.function_columns)
-        columns.function_columns = widest > FUNCTION_LEAST ? widest : FUNCTION_LEAST;
+    if (columns.function_columns < rest &&
+        (name < columns.function_columns || name + 1 + place <= rest))
+        columns.function_columns = name > FUNCTION_LEAST ? name : FUNCTION_LEAST;
     columns.place = columns.function + columns.function_columns + 1;
     columns.place_columns = rest >= WIDE_ENOUGH_FOR_PLACE ? width - columns.place : 0;
     return columns;
@@ -150,21 +152,22 @@ static void draw_site(const struct ls_snapshot_site *site, const struct columns 
         ls_top_put_bar(row, LS_TOP_REVERSE);
 }
 
-static int widest_name(const struct ls_top *top)
+static int widest(const struct ls_top *top,
+                  const char *(*text_of)(const struct ls_snapshot_site *site))
 {
-    int widest = 0;
+    int columns = 0;
 
     for (size_t i = 0; i < top->site_list.count; i++) {
-        int width = ls_top_columns(name_of(top->sites[i]));
+        int width = ls_top_columns(text_of(top->sites[i]));
 
-        widest = width > widest ? width : widest;
+        columns = width > columns ? width : columns;
     }
-    return widest;
+    return columns;
 }
 
 void ls_top_draw_sites(struct ls_top *top, int row, int rows, int width)
 {
-    struct columns columns = lay_out(width, widest_name(top));
+    struct columns columns = lay_out(width, widest(top, name_of), widest(top, place_of));
     struct ls_top_list *list = &top->site_list;
 
     draw_headings(top, &columns, row);
