@@ -154,7 +154,7 @@ runCase({
     buffers: () => serve(12, keepBody),
     promises: () => serve(500, waitForReply),
     global: () => serve(600, recordAccess),
-    workers: () => serve(1, startWorker),
+    workers: () => serve(1.5, startWorker),
     sockets: callPeers,
     peer: listenAsPeer,
     array_buffers: () => serve(25, decodeFrame),
