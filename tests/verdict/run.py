@@ -33,7 +33,7 @@ from versions import fetch_node
 
 AT_LEAST = 0.95
 # They sleep for most of the time; Node needs a good second of a processor to start.
-AT_ONCE = {"native": 16, "node": 6, "software": 6}
+AT_ONCE = {"native": 16, "node": 5, "software": 6}
 
 
 class Outcome:

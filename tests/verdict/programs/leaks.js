@@ -113,9 +113,10 @@ function openContext() {
     });
 }
 
-// One session in twenty stays of those that are opened and closed.
+// One session in ten, or in twenty, stays of those that are opened and closed.
 const sessions = [];
 let opened = 0;
+let staysOneIn = 10;
 
 function openSession() {
     return { id: opened, data: new Array(200).fill(0.5) };
@@ -123,7 +124,7 @@ function openSession() {
 
 function openAndClose() {
     const session = openSession();
-    sessions[opened % 20 === 0 ? sessions.length + 400 : opened % 400] = session;
+    sessions[opened % staysOneIn === 0 ? sessions.length + 400 : opened % 400] = session;
     opened++;
 }
 
@@ -154,13 +155,17 @@ runCase({
     buffers: () => serve(12, keepBody),
     promises: () => serve(500, waitForReply),
     global: () => serve(600, recordAccess),
-    workers: () => serve(1, startWorker),
+    workers: () => serve(1.5, startWorker),
     sockets: callPeers,
     peer: listenAsPeer,
     array_buffers: () => serve(25, decodeFrame),
     errors: () => serve(500, rememberFailure),
     contexts: () => serve(500, openContext),
     hidden: () => serve(4000, openAndClose),
+    hidden_well: () => {
+        staysOneIn = 20;
+        serve(4000, openAndClose);
+    },
     strings: () => serve(500, writeLog),
     files: () => serve(10, openTemplate),
 });
