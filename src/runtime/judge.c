@@ -31,6 +31,7 @@ static struct ls_judgement last_judgement;
 /* JavaScript that cannot be judged yet and holds this share of what is resident keeps the process
  * from being called clean. */
 #define UNJUDGED_SHARE 0.1
+#define KIND_SHARE     8
 
 static double seconds(uint64_t ns)
 {
@@ -280,20 +281,30 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
         judgement->process.state = LS_PROCESS_LEARNING;
 }
 
-/* Returns how many sites could be found rising, at least 1: the correction for many tests counts
- * those. */
-static unsigned look_over_sites(void)
+/* Sites that hold anything, of each kind: those could be found rising. */
+static unsigned look_over_sites(unsigned live[LS_RESOURCE_COUNT])
 {
-    unsigned live = 0;
+    unsigned all = 0;
 
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        live += site->tally.live_count > 0;
+        live[site->resource] += site->tally.live_count > 0;
+        all += site->tally.live_count > 0;
         if (site->tally.live_bytes > site->peak_live_bytes)
             site->peak_live_bytes = site->tally.live_bytes;
     }
-    return live > 0 ? live : 1;
+    return all;
+}
+
+/* How many tests the correction counts, at least 1. A kind of few sites, as threads are, need not
+ * pay for the thousands of the heap: each has an eighth of the error that is allowed for all, where
+ * that is more than its part of them. */
+static unsigned tests_of(unsigned live_of_kind, unsigned live)
+{
+    unsigned tests = KIND_SHARE * live_of_kind < live ? KIND_SHARE * live_of_kind : live;
+
+    return tests > 0 ? tests : 1;
 }
 
 static void remember_sites(double now_s)
@@ -316,7 +327,8 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
     double tracked_bytes_per_s = 0;
     struct ls_process_memory memory;
-    unsigned tested = look_over_sites();
+    unsigned live_of_kind[LS_RESOURCE_COUNT] = {0};
+    unsigned live = look_over_sites(live_of_kind);
 
     if (final && last_judged_s > 0) {
         *judgement = last_judgement;
@@ -334,7 +346,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        judge_site(site, judgement->rss_bytes, tested);
+        judge_site(site, judgement->rss_bytes, tests_of(live_of_kind[site->resource], live));
         add_up(site, judgement, &tracked_bytes_per_s);
         add_up_episode(site, now_s, judgement);
     }

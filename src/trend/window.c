@@ -222,23 +222,38 @@ static double score_of(double amount, double variance)
     return score > SCORE_MAX ? SCORE_MAX : score < -SCORE_MAX ? -SCORE_MAX : score;
 }
 
-/* What came since the first reading and is live, and what left of what was live then. Where ages do
- * not tell, all of both readings may have. */
+/* What came since the first reading and is live, and what left of what was live then. */
 static double turnover(const struct ls_window *window)
 {
     const struct ls_track *track = window->track;
     double before = track->level[window->first];
     double after = track->level[window->end - 1];
-    double stayed = 0.0;
+    double stayed = track->kept_weight > 0.0 ? track->kept[window->first] : 0.0;
 
-    if (track->kept_weight > 0.0) {
-        stayed = track->kept[window->first];
-        if (stayed > before)
-            stayed = before;
-        if (stayed > after)
-            stayed = after;
-    }
+    if (stayed > before)
+        stayed = before;
+    if (stayed > after)
+        stayed = after;
     return before + after - 2.0 * stayed;
+}
+
+/* The variance that blocks give which come and go independently of each other, at least `least`:
+ * from what did come and go; and where the scatter is beyond that, from all that is in the two
+ * readings. 0 when the scatter is beyond that as well. */
+static double independent_variance(const struct ls_window *window, double least, double observed)
+{
+    const struct ls_track *track = window->track;
+    double unit = sample_weight(window) + block_size(window);
+    double both = unit * (track->level[window->first] + track->level[window->end - 1]);
+    double turned = unit * turnover(window);
+
+    if (turned < least)
+        turned = least;
+    if (both < least)
+        both = least;
+    if (observed <= OVERDISPERSION * turned)
+        return turned;
+    return observed <= OVERDISPERSION * both ? both : 0.0;
 }
 
 /*
@@ -257,24 +272,23 @@ static void weigh(const struct ls_window *window, struct ls_window_growth *growt
     double size = growth->amount < 0.0 ? -growth->amount : growth->amount;
     /* Every block that came since stayed; and the moment of a reading falls between two blocks. */
     double least = sample * size + block * block / 6.0;
-    double most = (sample + block) * turnover(window);
     double before = scatter_before(window->track, window->first) * steps;
     double observed = scatter(window);
     double degrees = 2.0 * steps / 3.0 + (window->coarse ? 0.0 : PRIOR_DEGREES);
+    double most;
 
     if (observed < before) {
         observed = before;
         degrees = (double)window->first;
     }
-    if (most < least)
-        most = least;
+    most = window->coarse ? 0.0 : independent_variance(window, least, observed);
     if (observed <= least) {
         observed = least;
         growth->score = score_of(growth->amount, least);
     } else {
         growth->score = normal_equivalent(score_of(growth->amount, observed), degrees);
     }
-    if (!window->coarse && observed <= OVERDISPERSION * most) {
+    if (most > 0.0) {
         double independent = score_of(growth->amount, most);
 
         if (independent * growth->score > 0.0 &&
