@@ -7,7 +7,7 @@
 #define KEPT_SHARE 0.5
 /* A site that releases as much as this share of its growth of what is older than half the window
  * turns over; its growth is that of its load, or a cache's. */
-#define RENEWED_SHARE 0.25
+#define RENEWED_SHARE 0.2
 /* The survivors are asked only where others hide them: so much more than they grow is released...
  */
 #define CHURN_RATIO 1.0

@@ -8,9 +8,9 @@
 #define SECONDS_PER_DAY 86400.0
 /* Of all the verdicts of one interval together, the share of false alarms the correction allows.
  * There are 360 intervals in an hour, but what is seen in one is mostly seen in the next. */
-#define FAMILY_ERROR 0.002
+#define FAMILY_ERROR 0.001
 /* log2(1 / FAMILY_ERROR). */
-#define PIECES_BY_CHANCE 8.97
+#define PIECES_BY_CHANCE 9.97
 #define LOG_OF_TWO       0.69314718055994530942
 /* Beyond it a chance is lost in the rounding of 1 less it, whatever the number of sites. */
 #define SCORE_CERTAIN 12.0
