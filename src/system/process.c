@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/text.h"
 #include "system/clock.h"
 #include "system/syscall.h"
@@ -63,39 +64,83 @@ static uint64_t read_limit(const char *path)
     return limit >= no_limit ? 0 : limit;
 }
 
-static uint64_t lower_limit(uint64_t first, uint64_t second)
+struct group {
+    uint64_t limit_bytes; /* 0: none */
+    uint64_t held_bytes;
+};
+
+/* Lines of memory.stat, which are "name number", that are of memory in use. In version 1 a figure
+ * without "total_" leaves out the groups below.
+ * https://docs.kernel.org/admin-guide/cgroup-v2.html,
+ * https://docs.kernel.org/admin-guide/cgroup-v1/memory.html */
+static const char *const held_1[] = {"total_rss ", "total_shmem "};
+static const char *const held_2[] = {
+    "anon ", "shmem ", "kernel_stack ", "pagetables ", "slab_unreclaimable ", "sock "};
+
+static uint64_t sum_of_lines(const char *stat, const char *const *names, size_t count)
 {
-    if (first == 0 || second == 0)
-        return first + second;
-    return first < second ? first : second;
+    uint64_t sum = 0;
+
+    for (const char *line = stat; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < count; i++) {
+            if (strncmp(line, names[i], strlen(names[i])) == 0)
+                sum += parse_number(line + strlen(names[i]), NULL);
+        }
+    }
+    return sum;
+}
+
+static uint64_t read_held(const char *path)
+{
+    char stat[SMALL_FILE_BYTES];
+    uint64_t sum;
+
+    if (ls_sys_read_file(path, stat, sizeof(stat)) <= 0)
+        return 0;
+    sum = sum_of_lines(stat, held_1, LS_ARRAY_LENGTH(held_1));
+    return sum > 0 ? sum : sum_of_lines(stat, held_2, LS_ARRAY_LENGTH(held_2));
+}
+
+/* The group in the directory that `text` names, if its limit is lower. Appends to the text. */
+static void take_lower(struct ls_text *text, const char *limit_file, struct group *least)
+{
+    const size_t length = text->length;
+    uint64_t limit_bytes;
+
+    ls_text_string(text, limit_file);
+    limit_bytes = text->truncated ? 0 : read_limit(text->bytes);
+    text->length = length;
+    if (limit_bytes == 0 || (least->limit_bytes != 0 && least->limit_bytes <= limit_bytes))
+        return;
+    least->limit_bytes = limit_bytes;
+    ls_text_string(text, "/memory.stat");
+    least->held_bytes = text->truncated ? 0 : read_held(text->bytes);
 }
 
 /* A limit holds for all groups below it: climb from ours to the root of the mount. Inside a
  * container our path may not exist under the mount, which is then already the group itself. */
-static uint64_t climb(const char *mount, const char *group, size_t group_length, const char *file)
+static void climb(const char *mount, const char *group, size_t group_length, const char *limit_file,
+                  struct group *least)
 {
-    uint64_t least = 0;
+    char path[SMALL_FILE_BYTES];
 
     for (;;) {
-        char path[SMALL_FILE_BYTES];
         struct ls_text text;
 
         ls_text_init(&text, path, sizeof(path));
         ls_text_string(&text, mount);
         ls_text_bytes(&text, group, group_length);
-        ls_text_char(&text, '/');
-        ls_text_string(&text, file);
-        if (!text.truncated)
-            least = lower_limit(least, read_limit(path));
+        take_lower(&text, limit_file, least);
         if (group_length == 0)
-            return least;
+            return;
         while (group_length > 0 && group[--group_length] != '/')
             continue;
     }
 }
 
 /* A line is "number:controllers:path"; version 2 has no controllers. */
-static uint64_t limit_of_line(const char *line, size_t length)
+static void look_at_line(const char *line, size_t length, struct group *least)
 {
     const char *controllers = memchr(line, ':', length);
     const char *end = line + length;
@@ -103,35 +148,36 @@ static uint64_t limit_of_line(const char *line, size_t length)
     bool is_memory;
 
     if (controllers == NULL)
-        return 0;
+        return;
     controllers++;
     path = memchr(controllers, ':', (size_t)(end - controllers));
     if (path == NULL)
-        return 0;
+        return;
     is_memory = path - controllers == 6 && memcmp(controllers, "memory", 6) == 0;
     if (path == controllers)
-        return climb("/sys/fs/cgroup", path + 1, (size_t)(end - path - 1), "memory.max");
-    if (is_memory)
-        return climb("/sys/fs/cgroup/memory", path + 1, (size_t)(end - path - 1),
-                     "memory.limit_in_bytes");
-    return 0;
+        climb("/sys/fs/cgroup", path + 1, (size_t)(end - path - 1), "/memory.max", least);
+    else if (is_memory)
+        climb("/sys/fs/cgroup/memory", path + 1, (size_t)(end - path - 1), "/memory.limit_in_bytes",
+              least);
 }
 
-uint64_t ls_process_cgroup_limit(void)
+uint64_t ls_process_cgroup_limit(uint64_t *held_bytes)
 {
     char groups[SMALL_FILE_BYTES];
     const char *line = groups;
-    uint64_t least = 0;
+    struct group least = {0};
 
+    *held_bytes = 0;
     if (ls_sys_read_file("/proc/self/cgroup", groups, sizeof(groups)) <= 0)
         return 0;
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
 
-        least = lower_limit(least, limit_of_line(line, length));
+        look_at_line(line, length, &least);
         line += length + (line[length] == '\n');
     }
-    return least;
+    *held_bytes = least.held_bytes;
+    return least.limit_bytes;
 }
 
 uint64_t ls_process_address_limit(void)
