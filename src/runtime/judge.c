@@ -186,20 +186,21 @@ static void take_nearer(const struct ls_trend_limit *limit, const char *source,
 }
 
 /* `used` is the history of what counts against the limit, NULL when none is known. */
-static void consider(struct ls_trend_limit *limit, const char *source,
+static void consider(const struct ls_trend_limit *limit, const char *source,
                      const struct ls_history *used, const struct ls_trend_process *process,
                      struct ls_judgement *judgement)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct ls_trend_process_verdict answer = judgement->process;
+    struct ls_trend_limit question = *limit;
 
     if (limit->limit_bytes <= 0)
         return;
     if (used != NULL) {
-        limit->used = points;
-        limit->count = points_of(used, points);
+        question.used = points;
+        question.count = points_of(used, points);
     }
-    ls_trend_forecast(process, limit, &answer);
+    ls_trend_forecast(process, &question, &answer);
     take_nearer(limit, source, &answer, judgement);
 }
 
