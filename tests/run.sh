@@ -96,6 +96,7 @@ group "leak test in CI" sh examples/ci/demo.sh
 group "the victims' runner" python3 tests/preload/run.py --build build/dev --check-runner
 group "victims" python3 tests/preload/run.py --build build/dev
 group "the verdicts' runner" python3 tests/verdict/test_run.py
+group "forecasts" python3 tests/verdict/limits.py --build build/dev $long
 group "verdicts" python3 tests/verdict/run.py --build build/dev $long
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24,25 \
     --short 18,debian $long

@@ -94,6 +94,14 @@ static void read_memory(struct ls_fields *fields, const json_t *root,
     memory->rss_bytes = ls_field_known(fields, object, "rss_bytes", -1);
     memory->rss_growth_bytes_per_s = ls_field_known(fields, object, "rss_growth_bytes_per_s", 0);
     memory->seconds_to_limit = ls_field_known(fields, object, "seconds_to_limit", -1);
+    /* Summaries of older versions have no interval. */
+    memory->seconds_to_limit_low = json_object_get(object, "seconds_to_limit_low") != NULL
+                                       ? ls_field_known(fields, object, "seconds_to_limit_low", -1)
+                                       : -1;
+    memory->seconds_to_limit_high =
+        json_object_get(object, "seconds_to_limit_high") != NULL
+            ? ls_field_known(fields, object, "seconds_to_limit_high", -1)
+            : -1;
     memory->v8_heap_bytes = ls_field_known(fields, object, "v8_heap_bytes", -1);
     memory->live_heap_bytes = ls_field_known(fields, object, "live_heap_bytes", -1);
     memory->allocator_slack_bytes = ls_field_known(fields, object, "allocator_slack_bytes", -1);

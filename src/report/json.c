@@ -66,6 +66,10 @@ static void write_memory(struct ls_emitter *emitter, const struct ls_snapshot_me
     ls_emitter_json_known_number(emitter, "rss_bytes", memory->rss_bytes, WHOLE);
     ls_emitter_json_number(emitter, "rss_growth_bytes_per_s", memory->rss_growth_bytes_per_s, RATE);
     ls_emitter_json_known_number(emitter, "seconds_to_limit", memory->seconds_to_limit, SECONDS);
+    ls_emitter_json_known_number(emitter, "seconds_to_limit_low", memory->seconds_to_limit_low,
+                                 SECONDS);
+    ls_emitter_json_known_number(emitter, "seconds_to_limit_high", memory->seconds_to_limit_high,
+                                 SECONDS);
     ls_emitter_json_known_number(emitter, "v8_heap_bytes", memory->v8_heap_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "live_heap_bytes", memory->live_heap_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "allocator_slack_bytes", memory->allocator_slack_bytes,

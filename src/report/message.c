@@ -24,6 +24,16 @@ static bool limits_resident(const struct ls_snapshot *snapshot)
     return has_limit(snapshot) && !is_heap_limit(snapshot);
 }
 
+/* A summary of an older version has none. */
+static void limit_interval(const struct ls_snapshot_memory *memory, struct ls_text *text)
+{
+    if (!(memory->seconds_to_limit_low >= 0))
+        return;
+    ls_text_string(text, " (");
+    ls_units_rough_range(text, memory->seconds_to_limit_low, memory->seconds_to_limit_high);
+    ls_text_char(text, ')');
+}
+
 static void limit_clause(const struct ls_snapshot *snapshot, struct ls_text *text)
 {
     if (!has_limit(snapshot) ||
@@ -40,6 +50,7 @@ static void limit_clause(const struct ls_snapshot *snapshot, struct ls_text *tex
     } else if (snapshot->memory.seconds_to_limit > 0) {
         ls_text_string(text, " limit reached in about ");
         ls_units_rough_duration(text, snapshot->memory.seconds_to_limit);
+        limit_interval(&snapshot->memory, text);
     } else {
         ls_text_string(text, " limit not in sight");
     }

@@ -164,6 +164,9 @@ struct ls_snapshot_memory {
     double rss_bytes;
     double rss_growth_bytes_per_s;
     double seconds_to_limit; /* -1: not growing, or no limit */
+    /* Nine times of ten between these; -1 as above, and `high` when it may never be reached. */
+    double seconds_to_limit_low;
+    double seconds_to_limit_high;
     double v8_heap_bytes;
     double live_heap_bytes;
     double allocator_slack_bytes;

@@ -169,23 +169,50 @@ void ls_units_duration(struct ls_text *text, double seconds)
     }
 }
 
+static double at_least_zero(double value)
+{
+    value = or_zero(value);
+    return value < 0 ? 0 : value;
+}
+
+static const struct time_unit *rough_unit(double seconds)
+{
+    size_t last = LS_ARRAY_LENGTH(time_units) - 1;
+
+    for (size_t i = 0; i < last; i++) {
+        /* Two of a unit before it is used: "90 min" says more than "2 h". */
+        if (seconds >= 2 * time_units[i].seconds)
+            return &time_units[i];
+    }
+    return &time_units[last];
+}
+
 void ls_units_rough_duration(struct ls_text *text, double seconds)
 {
-    size_t unit = LS_ARRAY_LENGTH(time_units) - 1;
+    const struct time_unit *unit;
 
-    seconds = or_zero(seconds);
-    if (seconds < 0)
-        seconds = 0;
-    for (size_t i = 0; i < LS_ARRAY_LENGTH(time_units); i++) {
-        /* Two of a unit before it is used: "90 min" says more than "2 h". */
-        if (seconds >= 2 * time_units[i].seconds) {
-            unit = i;
-            break;
-        }
-    }
-    figure(text, seconds / time_units[unit].seconds, 0);
+    seconds = at_least_zero(seconds);
+    unit = rough_unit(seconds);
+    figure(text, seconds / unit->seconds, 0);
     ls_text_char(text, ' ');
-    ls_text_string(text, time_units[unit].name);
+    ls_text_string(text, unit->name);
+}
+
+void ls_units_rough_range(struct ls_text *text, double low, double high)
+{
+    const struct time_unit *unit;
+
+    low = at_least_zero(low);
+    unit = rough_unit(low);
+    figure(text, low / unit->seconds, 0);
+    if (high >= low + unit->seconds / 2) {
+        ls_text_string(text, " to ");
+        figure(text, high / unit->seconds, 0);
+    }
+    ls_text_char(text, ' ');
+    ls_text_string(text, unit->name);
+    if (!(high >= low))
+        ls_text_string(text, " or more");
 }
 
 void ls_units_share(struct ls_text *text, double share)

@@ -22,6 +22,8 @@ void ls_units_count(struct ls_text *text, double count);
 void ls_units_duration(struct ls_text *text, double seconds);
 /* As much as an estimate deserves, one unit: "14 min", "3 h", "40 s". */
 void ls_units_rough_duration(struct ls_text *text, double seconds);
+/* "12 to 17 min", "12 min or more" when `high` is less than `low`, "12 min" where both read so. */
+void ls_units_rough_range(struct ls_text *text, double low, double high);
 /* "96 %". A share above 1 reads 100 %; one just short of it does not. */
 void ls_units_share(struct ls_text *text, double share);
 /* "4.2 ms", "1.3 s", "85 us". */

@@ -297,6 +297,13 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
     return false;
 }
 
+static double seconds_watched(uint64_t at_ns)
+{
+    return at_ns > ls_runtime.watched_since_ns
+               ? (double)(at_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S
+               : 0;
+}
+
 void ls_js_sites_totals(struct ls_js_totals *totals)
 {
     double fullest = -1;
@@ -317,8 +324,12 @@ void ls_js_sites_totals(struct ls_js_totals *totals)
                     : (double)reading->used_heap_bytes / (double)reading->heap_limit_bytes;
         if (share > fullest) {
             fullest = share;
-            totals->fullest_used_bytes = (double)reading->used_heap_bytes;
             totals->fullest_limit_bytes = (double)reading->heap_limit_bytes;
+            totals->fullest_heap = isolates[i].heap;
+            if (isolates[i].settled != NULL)
+                reading = isolates[i].settled;
+            totals->fullest_used_bytes = (double)reading->used_heap_bytes;
+            totals->fullest_used_at_s = seconds_watched(reading->taken_ns);
         }
     }
 }

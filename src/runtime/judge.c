@@ -24,6 +24,8 @@ struct judged {
 static struct judged first_judged[LS_SITES_PER_CHUNK];
 static struct judged *judged[LS_SITE_CHUNKS_MAX] = {first_judged};
 static struct ls_history resident_history;
+static struct ls_history address_history;
+static struct ls_history group_history;
 static struct ls_history v8_heap_history;
 static double last_judged_s;
 static struct ls_judgement last_judgement;
@@ -142,6 +144,9 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
     const struct ls_trend_verdict *verdict = ls_judge_site(site);
     /* What a custom resource holds is counted where its memory comes from. */
     double bytes_per_s = site->resource == LS_RESOURCE_CUSTOM ? 0 : verdict->growth_bytes_per_s;
+    /* The error of a resource without a size is one of its number. */
+    double error = bytes_per_s > 0 ? verdict->growth_error_per_s : 0;
+    double variance = error * error;
 
     /* V8's heap is taken as a whole: what it keeps for itself grows with it. */
     if (site->resource != LS_RESOURCE_JS)
@@ -154,46 +159,49 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
         return;
     judgement->rising_sites++;
     judgement->rising_bytes_per_s += bytes_per_s;
-    if (site->resource == LS_RESOURCE_JS)
-        judgement->rising_js_bytes_per_s += verdict->growth_bytes_per_s;
+    judgement->rising_variance += variance;
+    if (site->resource == LS_RESOURCE_JS) {
+        judgement->rising_js_bytes_per_s += bytes_per_s;
+        judgement->rising_js_variance += variance;
+    }
 }
 
-struct limit {
-    double limit_bytes;
-    double used_bytes;
-    const char *source;
-    bool js_only; /* only the JavaScript heap counts against it */
-};
-
 /* Takes the limit if it is reached before the one held. */
-static void consider(const struct limit *limit, const struct ls_trend_process *process,
-                     struct ls_judgement *judgement, struct ls_trend_process_verdict *best)
+static void take_nearer(const struct ls_trend_limit *limit, const char *source,
+                        const struct ls_trend_process_verdict *answer,
+                        struct ls_judgement *judgement)
 {
-    struct ls_trend_process question = *process;
-    struct ls_trend_process_verdict answer;
+    const struct ls_trend_process_verdict *best = &judgement->process;
     bool first = judgement->limit_bytes == 0;
+
+    if (first ||
+        (answer->seconds_to_limit >= 0 &&
+         (best->seconds_to_limit < 0 || answer->seconds_to_limit < best->seconds_to_limit)) ||
+        (answer->seconds_to_limit < 0 && best->seconds_to_limit < 0 &&
+         limit->limit_bytes - limit->used_bytes < judgement->limit_bytes - judgement->rss_bytes)) {
+        judgement->process = *answer;
+        judgement->limit_bytes = limit->limit_bytes;
+        judgement->limit_source = source;
+    }
+}
+
+/* `used` is the history of what counts against the limit, NULL when none is known. */
+static void consider(const struct ls_trend_limit *limit, const char *source,
+                     const struct ls_history *used, const struct ls_trend_process *process,
+                     struct ls_judgement *judgement)
+{
+    struct ls_trend_point points[LS_HISTORY_POINTS];
+    struct ls_trend_process_verdict answer = judgement->process;
+    struct ls_trend_limit question = *limit;
 
     if (limit->limit_bytes <= 0)
         return;
-    question.limit_bytes = limit->limit_bytes;
-    question.resident_bytes = limit->used_bytes;
-    ls_trend_judge_process(&question, &answer);
-    if (limit->js_only && answer.seconds_to_limit >= 0) {
-        double left = limit->limit_bytes - limit->used_bytes;
-
-        answer.seconds_to_limit = judgement->rising_js_bytes_per_s > 0
-                                      ? (left > 0 ? left : 0) / judgement->rising_js_bytes_per_s
-                                      : -1;
+    if (used != NULL) {
+        question.used = points;
+        question.count = points_of(used, points);
     }
-    if (first ||
-        (answer.seconds_to_limit >= 0 &&
-         (best->seconds_to_limit < 0 || answer.seconds_to_limit < best->seconds_to_limit)) ||
-        (answer.seconds_to_limit < 0 && best->seconds_to_limit < 0 &&
-         limit->limit_bytes - limit->used_bytes < judgement->limit_bytes - judgement->rss_bytes)) {
-        *best = answer;
-        judgement->limit_bytes = limit->limit_bytes;
-        judgement->limit_source = limit->source;
-    }
+    ls_trend_forecast(process, &question, &answer);
+    take_nearer(limit, source, &answer, judgement);
 }
 
 /* Slope of V8's committed heap, up to the summary before this one. */
@@ -243,6 +251,46 @@ static double js_heap_limit(const struct ls_js_totals *js)
     return limit > 0 && limit < js->fullest_limit_bytes ? limit : js->fullest_limit_bytes;
 }
 
+/* Each limit counts something else: a control group what all its processes hold, RLIMIT_AS
+ * addresses, V8 what is in use in its heap once garbage is gone. */
+static void consider_limits(const struct ls_process_memory *memory, const struct ls_js_totals *js,
+                            double now_s, const struct ls_trend_process *process,
+                            struct ls_judgement *judgement)
+{
+    uint64_t held_bytes;
+    struct ls_trend_limit group = {
+        .used_bytes = judgement->rss_bytes,
+        .limit_bytes = (double)ls_process_cgroup_limit(&held_bytes),
+        .rising_bytes_per_s = process->rising_bytes_per_s,
+        .rising_error_per_s = process->rising_error_per_s,
+        .rising_sites = process->rising_sites,
+    };
+    struct ls_trend_limit addresses = group;
+    struct ls_trend_limit heap = {
+        .used_bytes = js->fullest_used_bytes,
+        .used_age_s = now_s - js->fullest_used_at_s,
+        .rising_bytes_per_s = judgement->rising_js_bytes_per_s,
+        .rising_error_per_s = ls_math_sqrt(judgement->rising_js_variance),
+        .rising_sites = judgement->rising_js_bytes_per_s > 0,
+        .after_collections = true,
+    };
+
+    addresses.used_bytes = (double)memory->virtual_bytes;
+    addresses.limit_bytes = (double)ls_process_address_limit();
+    if (held_bytes > 0) {
+        group.used_bytes = (double)held_bytes;
+        ls_history_add(&group_history,
+                       (struct ls_history_point){.time_s = now_s, .live_bytes = (float)held_bytes});
+    }
+    consider(&group, "cgroup", held_bytes > 0 ? &group_history : &resident_history, process,
+             judgement);
+    consider(&addresses, "rlimit", &address_history, process, judgement);
+    if (js->isolates == 0)
+        return;
+    heap.limit_bytes = js_heap_limit(js);
+    consider(&heap, "v8", js->fullest_heap, process, judgement);
+}
+
 static void judge_process(const struct ls_process_memory *memory, double now_s,
                           double tracked_bytes_per_s, struct ls_judgement *judgement)
 {
@@ -254,29 +302,20 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
         .step_s = interval_s(),
         .interval_s = interval_s(),
         .rising_bytes_per_s = judgement->rising_bytes_per_s,
+        .rising_error_per_s = ls_math_sqrt(judgement->rising_variance),
         .tracked_bytes_per_s = tracked_bytes_per_s,
         .rising_sites = judgement->rising_sites,
         .drained_sites = judgement->drained_sites,
         .kept_sites = judgement->kept_sites,
         .resident_bytes = judgement->rss_bytes,
     };
-    struct ls_trend_process_verdict best;
 
     ls_js_sites_totals(&js);
     process.tracked_bytes_per_s += v8_heap_growth(&js, now_s);
     judgement->v8_heap_bytes = js.isolates > 0 ? js.total_heap_bytes : -1;
-    ls_trend_judge_process(&process, &best);
-    consider(
-        &(struct limit){(double)ls_process_cgroup_limit(), judgement->rss_bytes, "cgroup", false},
-        &process, judgement, &best);
-    consider(&(struct limit){(double)ls_process_address_limit(), (double)memory->virtual_bytes,
-                             "rlimit", false},
-             &process, judgement, &best);
-    if (js.isolates > 0)
-        consider(&(struct limit){js_heap_limit(&js), js.fullest_used_bytes, "v8", true}, &process,
-                 judgement, &best);
-    judgement->process = best;
-    if (best.state != LS_PROCESS_LEAKING &&
+    ls_trend_judge_process(&process, &judgement->process);
+    consider_limits(memory, &js, now_s, &process, judgement);
+    if (judgement->process.state != LS_PROCESS_LEAKING &&
         judgement->learning_js_bytes > UNJUDGED_SHARE * judgement->rss_bytes)
         judgement->process.state = LS_PROCESS_LEARNING;
 }
@@ -341,6 +380,9 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     ls_history_add(
         &resident_history,
         (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
+    ls_history_add(
+        &address_history,
+        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.virtual_bytes});
     remember_sites(now_s);
     ls_site_ages_take();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
@@ -359,6 +401,8 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 void ls_judge_after_fork(void)
 {
     resident_history.count = 0;
+    address_history.count = 0;
+    group_history.count = 0;
     v8_heap_history.count = 0;
     last_judged_s = 0;
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {

@@ -31,6 +31,8 @@ void ls_picture_memory(const struct ls_judgement *judgement, struct ls_snapshot_
         .rss_bytes = judgement->rss_bytes,
         .rss_growth_bytes_per_s = judgement->process.rss_growth_bytes_per_s,
         .seconds_to_limit = judgement->process.seconds_to_limit,
+        .seconds_to_limit_low = judgement->process.seconds_to_limit_low,
+        .seconds_to_limit_high = judgement->process.seconds_to_limit_high,
         .v8_heap_bytes = judgement->v8_heap_bytes,
         .live_heap_bytes = judgement->live_heap_bytes,
         .allocator_slack_bytes = -1,

@@ -103,6 +103,8 @@ struct ls_judgement {
     double rose_s;          /* the longest time one of the drained ones rose */
     double rising_bytes_per_s;
     double rising_js_bytes_per_s;
+    double rising_variance; /* of rising_bytes_per_s */
+    double rising_js_variance;
     struct ls_trend_process_verdict process;
     double limit_bytes;
     const char *limit_source;
@@ -131,8 +133,11 @@ void ls_js_sites_update(void);
 struct ls_js_totals {
     double used_heap_bytes;
     double total_heap_bytes;
-    double fullest_used_bytes; /* of the isolate nearest its limit */
+    /* Of the isolate nearest its limit, as of its last major collection where one was seen. */
+    double fullest_used_bytes;
+    double fullest_used_at_s; /* since the process was first watched */
     double fullest_limit_bytes;
+    const struct ls_history *fullest_heap; /* in use after major collections; NULL: none seen */
     double external_bytes;
     unsigned isolates;
 };

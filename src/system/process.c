@@ -50,52 +50,116 @@ int ls_process_read_memory(struct ls_process_memory *memory)
     return 0;
 }
 
+/* The memory controller as version 1 or 2 of control groups has it. */
+struct controller {
+    const char *mount;
+    const char *limit_file;
+    const char *usage_file;
+    /* Lines of memory.stat, which are "name number", of what the kernel drops to make room. */
+    const char *droppable[3];
+};
+
+/* https://docs.kernel.org/admin-guide/cgroup-v1/memory.html; a figure without "total_" leaves out
+ * the groups below. */
+static const struct controller version_1 = {
+    .mount = "/sys/fs/cgroup/memory",
+    .limit_file = "/memory.limit_in_bytes",
+    .usage_file = "/memory.usage_in_bytes",
+    .droppable = {"total_inactive_file ", "total_active_file ", NULL},
+};
+
+/* https://docs.kernel.org/admin-guide/cgroup-v2.html */
+static const struct controller version_2 = {
+    .mount = "/sys/fs/cgroup",
+    .limit_file = "/memory.max",
+    .usage_file = "/memory.current",
+    .droppable = {"inactive_file ", "active_file ", "slab_reclaimable "},
+};
+
+struct group {
+    uint64_t limit_bytes; /* 0: none */
+    uint64_t held_bytes;
+};
+
+static uint64_t sum_of_lines(const char *stat, const char *const names[3])
+{
+    uint64_t sum = 0;
+
+    for (const char *line = stat; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < 3 && names[i] != NULL; i++) {
+            if (strncmp(line, names[i], strlen(names[i])) == 0)
+                sum += parse_number(line + strlen(names[i]), NULL);
+        }
+    }
+    return sum;
+}
+
+/* Reads a file of the directory that `directory` names. */
+static bool read_in(const struct ls_text *directory, const char *file, char *content)
+{
+    struct ls_text path = *directory;
+
+    ls_text_string(&path, file);
+    return !path.truncated && ls_sys_read_file(path.bytes, content, SMALL_FILE_BYTES) > 0;
+}
+
+static uint64_t read_held(const struct ls_text *directory, const struct controller *controller)
+{
+    char content[SMALL_FILE_BYTES];
+    uint64_t used_bytes;
+    uint64_t droppable_bytes;
+
+    if (!read_in(directory, controller->usage_file, content))
+        return 0;
+    used_bytes = parse_number(content, NULL);
+    if (!read_in(directory, "/memory.stat", content))
+        return 0;
+    droppable_bytes = sum_of_lines(content, controller->droppable);
+    return used_bytes > droppable_bytes ? used_bytes - droppable_bytes : 0;
+}
+
 /* "max" and the largest page-aligned number, which version 1 uses, mean no limit. */
-static uint64_t read_limit(const char *path)
+static uint64_t read_limit(const struct ls_text *directory, const struct controller *controller)
 {
     const uint64_t no_limit = UINT64_C(1) << 60;
-    char text[64];
-    uint64_t limit;
+    char content[SMALL_FILE_BYTES];
+    uint64_t limit_bytes;
 
-    if (ls_sys_read_file(path, text, sizeof(text)) <= 0 || text[0] < '0' || text[0] > '9')
+    if (!read_in(directory, controller->limit_file, content) || content[0] < '0' ||
+        content[0] > '9')
         return 0;
-    limit = parse_number(text, NULL);
-    return limit >= no_limit ? 0 : limit;
+    limit_bytes = parse_number(content, NULL);
+    return limit_bytes >= no_limit ? 0 : limit_bytes;
 }
 
-static uint64_t lower_limit(uint64_t first, uint64_t second)
+/* A limit holds for all groups below it: climb from ours to the root of the mount, and take each
+ * that is lower. Inside a container our path may not exist under the mount, which is then already
+ * the group itself. */
+static void climb(const struct controller *controller, const char *group, size_t group_length,
+                  struct group *least)
 {
-    if (first == 0 || second == 0)
-        return first + second;
-    return first < second ? first : second;
-}
-
-/* A limit holds for all groups below it: climb from ours to the root of the mount. Inside a
- * container our path may not exist under the mount, which is then already the group itself. */
-static uint64_t climb(const char *mount, const char *group, size_t group_length, const char *file)
-{
-    uint64_t least = 0;
+    char path[SMALL_FILE_BYTES];
 
     for (;;) {
-        char path[SMALL_FILE_BYTES];
-        struct ls_text text;
+        struct ls_text directory;
+        uint64_t limit_bytes;
 
-        ls_text_init(&text, path, sizeof(path));
-        ls_text_string(&text, mount);
-        ls_text_bytes(&text, group, group_length);
-        ls_text_char(&text, '/');
-        ls_text_string(&text, file);
-        if (!text.truncated)
-            least = lower_limit(least, read_limit(path));
+        ls_text_init(&directory, path, sizeof(path));
+        ls_text_string(&directory, controller->mount);
+        ls_text_bytes(&directory, group, group_length);
+        limit_bytes = read_limit(&directory, controller);
+        if (limit_bytes > 0 && (least->limit_bytes == 0 || limit_bytes < least->limit_bytes))
+            *least = (struct group){limit_bytes, read_held(&directory, controller)};
         if (group_length == 0)
-            return least;
+            return;
         while (group_length > 0 && group[--group_length] != '/')
             continue;
     }
 }
 
 /* A line is "number:controllers:path"; version 2 has no controllers. */
-static uint64_t limit_of_line(const char *line, size_t length)
+static void look_at_line(const char *line, size_t length, struct group *least)
 {
     const char *controllers = memchr(line, ':', length);
     const char *end = line + length;
@@ -103,35 +167,33 @@ static uint64_t limit_of_line(const char *line, size_t length)
     bool is_memory;
 
     if (controllers == NULL)
-        return 0;
+        return;
     controllers++;
     path = memchr(controllers, ':', (size_t)(end - controllers));
     if (path == NULL)
-        return 0;
+        return;
     is_memory = path - controllers == 6 && memcmp(controllers, "memory", 6) == 0;
-    if (path == controllers)
-        return climb("/sys/fs/cgroup", path + 1, (size_t)(end - path - 1), "memory.max");
-    if (is_memory)
-        return climb("/sys/fs/cgroup/memory", path + 1, (size_t)(end - path - 1),
-                     "memory.limit_in_bytes");
-    return 0;
+    if (path == controllers || is_memory)
+        climb(is_memory ? &version_1 : &version_2, path + 1, (size_t)(end - path - 1), least);
 }
 
-uint64_t ls_process_cgroup_limit(void)
+uint64_t ls_process_cgroup_limit(uint64_t *held_bytes)
 {
     char groups[SMALL_FILE_BYTES];
     const char *line = groups;
-    uint64_t least = 0;
+    struct group least = {0};
 
+    *held_bytes = 0;
     if (ls_sys_read_file("/proc/self/cgroup", groups, sizeof(groups)) <= 0)
         return 0;
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
 
-        least = lower_limit(least, limit_of_line(line, length));
+        look_at_line(line, length, &least);
         line += length + (line[length] == '\n');
     }
-    return least;
+    *held_bytes = least.held_bytes;
+    return least.limit_bytes;
 }
 
 uint64_t ls_process_address_limit(void)

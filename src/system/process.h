@@ -19,8 +19,10 @@ struct ls_process_memory {
 int ls_process_read_memory(struct ls_process_memory *memory);
 
 /* The least memory limit of the cgroups this process is in, version 2 or 1; 0 when there is none.
- */
-uint64_t ls_process_cgroup_limit(void);
+ * `held_bytes` is what that group holds, all its processes together and the kernel for them, and
+ * cannot be dropped to make room: files that are mapped or cached are not in it. 0 when not
+ * known. */
+uint64_t ls_process_cgroup_limit(uint64_t *held_bytes);
 /* RLIMIT_AS; 0 when there is none. */
 uint64_t ls_process_address_limit(void);
 

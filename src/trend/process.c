@@ -12,26 +12,6 @@ static bool is_positive(double value)
     return value > 0.0 && value - value == 0.0;
 }
 
-static double recent_slope(const struct ls_trend_process *process, size_t points)
-{
-    double times[LS_TREND_POINTS_MAX];
-    double values[LS_TREND_POINTS_MAX];
-    size_t first = process->count > points ? process->count - points : 0;
-
-    for (size_t i = first; i < process->count; i++) {
-        times[i - first] = process->resident[i].time_s;
-        values[i - first] = process->resident[i].live_bytes;
-    }
-    return ls_trend_slope(times, values, process->count - first);
-}
-
-static double time_to(double room, double rate)
-{
-    if (room <= 0.0)
-        return 0.0;
-    return room / rate;
-}
-
 void ls_trend_judge_process(const struct ls_trend_process *process,
                             struct ls_trend_process_verdict *verdict)
 {
@@ -48,8 +28,10 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
     bool rises;
     double rate;
 
-    *verdict =
-        (struct ls_trend_process_verdict){.state = LS_PROCESS_LEARNING, .seconds_to_limit = -1.0};
+    *verdict = (struct ls_trend_process_verdict){.state = LS_PROCESS_LEARNING,
+                                                 .seconds_to_limit = -1.0,
+                                                 .seconds_to_limit_low = -1.0,
+                                                 .seconds_to_limit_high = -1.0};
     if (process->resident == NULL || process->count > LS_TREND_POINTS_MAX)
         return;
     ls_trend_judge(&series, &resident);
@@ -58,7 +40,8 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
         verdict->rss_growth_bytes_per_s = resident.growth_bytes_per_s;
     else
         verdict->rss_growth_bytes_per_s =
-            recent_slope(process, process->rising_sites > 0 ? POINTS_RISING : POINTS_CALM);
+            ls_trend_recent_slope(process->resident, process->count,
+                                  process->rising_sites > 0 ? POINTS_RISING : POINTS_CALM);
 
     /* A site is judged by its own error; the resident size moves in steps of the allocators and
      * may well stand still while a site rises. */
@@ -78,11 +61,13 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
     if (is_positive(rate) && is_positive(process->rising_bytes_per_s))
         verdict->explained_growth_share =
             process->rising_bytes_per_s < rate ? process->rising_bytes_per_s / rate : 1.0;
-    /* Reserved memory is touched in steps, so a resident size without a clear trend of its own may
-     * hide what the sites already show: the nearer end is the one to warn of. */
-    if (!is_positive(rate) || (!rises && process->rising_bytes_per_s > rate))
-        rate = process->rising_bytes_per_s;
-    if (is_positive(process->limit_bytes) && is_positive(rate) &&
-        (process->rising_sites > 0 || rises))
-        verdict->seconds_to_limit = time_to(process->limit_bytes - process->resident_bytes, rate);
+    ls_trend_forecast(process,
+                      &(struct ls_trend_limit){.used = process->resident,
+                                               .count = process->count,
+                                               .used_bytes = process->resident_bytes,
+                                               .limit_bytes = process->limit_bytes,
+                                               .rising_bytes_per_s = process->rising_bytes_per_s,
+                                               .rising_error_per_s = process->rising_error_per_s,
+                                               .rising_sites = process->rising_sites},
+                      verdict);
 }

@@ -87,6 +87,7 @@ struct ls_trend_process {
     double interval_s;
     double warmup_s;
     double rising_bytes_per_s;  /* sum of growth over the rising sites */
+    double rising_error_per_s;  /* its standard error */
     double tracked_bytes_per_s; /* growth of the live bytes of all sites, rising or not */
     unsigned rising_sites;
     unsigned drained_sites; /* that rose of late and have given back what they gained */
@@ -101,9 +102,34 @@ struct ls_trend_process_verdict {
     double explained_growth_share; /* rising sites' growth over RSS growth, 0 to 1; 0 if RSS does
                                       not grow */
     double seconds_to_limit;       /* -1 when not growing or without a limit */
+    /* In nine cases of ten it lies between these; -1 where seconds_to_limit is, and `high` also
+     * where the growth is too uncertain to have an end in sight. */
+    double seconds_to_limit_low;
+    double seconds_to_limit_high;
 };
 
+/* The limit of `process` is one on its resident size. */
 void ls_trend_judge_process(const struct ls_trend_process *process,
                             struct ls_trend_process_verdict *verdict);
+
+/* A limit, what counts against it, and how fast the rising sites add to that. */
+struct ls_trend_limit {
+    const struct ls_trend_point *used; /* readings as live_bytes, error 0; NULL for none */
+    size_t count;
+    double used_bytes;         /* at the last reading */
+    double used_age_s;         /* how long ago that was made */
+    double limit_bytes;        /* 0 when there is none */
+    double rising_bytes_per_s; /* of the rising sites whose growth counts */
+    double rising_error_per_s; /* its standard error */
+    unsigned rising_sites;     /* how many those are */
+    bool after_collections;    /* the readings are of what a garbage collector left */
+};
+
+/* Fills the three fields seconds_to_limit of the verdict, and no other. */
+void ls_trend_forecast(const struct ls_trend_process *process, const struct ls_trend_limit *limit,
+                       struct ls_trend_process_verdict *verdict);
+
+/* Slope of the last `last` points. */
+double ls_trend_recent_slope(const struct ls_trend_point *points, size_t count, size_t last);
 
 #endif

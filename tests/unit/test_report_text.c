@@ -91,6 +91,25 @@ static void durations_read_like_speech(void **state)
     assert_string_equal(with(ls_units_rough_duration, 8.64e6), "100 d");
 }
 
+static const char *range(double low, double high)
+{
+    struct ls_text text;
+
+    ls_text_init(&text, buffer, sizeof(buffer));
+    ls_units_rough_range(&text, low, high);
+    return buffer;
+}
+
+static void ranges_keep_to_one_unit(void **state)
+{
+    (void)state;
+    assert_string_equal(range(741, 1013), "12 to 17 min");
+    assert_string_equal(range(110, 150), "110 to 150 s");
+    assert_string_equal(range(741, 745), "12 min");
+    assert_string_equal(range(741, -1), "12 min or more");
+    assert_string_equal(range(0, 0.2), "0 s");
+}
+
 static void shares_and_delays_do_not_round_to_a_lie(void **state)
 {
     (void)state;
@@ -178,9 +197,10 @@ static void the_message_names_slope_limit_and_share(void **state)
     (void)state;
     fixture_leaking_node(&snapshot);
     snapshot.verdict.rising_sites = 2;
-    assert_string_equal(message(&snapshot),
-                        "leaking: +26 MB/min, 512 MiB limit reached in about 14 min; "
-                        "2 rising sites explain 96 % of the growth");
+    assert_string_equal(
+        message(&snapshot),
+        "leaking: +26 MB/min, 512 MiB limit reached in about 14 min (12 to 17 min); "
+        "2 rising sites explain 96 % of the growth");
     snapshot.verdict.rising_sites = 1;
     snapshot.process.limit_bytes = 0;
     assert_string_equal(message(&snapshot), "leaking: +26 MB/min, no memory limit is set; "
@@ -225,7 +245,7 @@ static void the_message_is_honest_when_learning_clean_or_fragmenting(void **stat
     snapshot.verdict.state = LS_PROCESS_FRAGMENTING;
     assert_string_equal(message(&snapshot),
                         "fragmenting: resident memory +26 MB/min, 512 MiB limit "
-                        "reached in about 14 min; live memory does not grow "
+                        "reached in about 14 min (12 to 17 min); live memory does not grow "
                         "with it");
     snapshot.verdict.state = LS_PROCESS_CLEAN;
     snapshot.health.state = LS_HEALTH_DEGRADED;
@@ -380,6 +400,7 @@ int main(void)
         cmocka_unit_test(sizes_take_the_unit_that_fits),
         cmocka_unit_test(rates_carry_their_sign_and_turn_to_hours_when_slow),
         cmocka_unit_test(durations_read_like_speech),
+        cmocka_unit_test(ranges_keep_to_one_unit),
         cmocka_unit_test(shares_and_delays_do_not_round_to_a_lie),
         cmocka_unit_test(dates_are_right_at_leap_days_and_ends),
         cmocka_unit_test(names_lose_control_characters_and_long_paths_their_start),

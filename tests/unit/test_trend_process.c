@@ -204,6 +204,95 @@ static void unusable_readings_are_learning_and_give_sound_figures(void **state)
     assert_int_equal(judge(&resident).state, LS_PROCESS_LEARNING);
 }
 
+static void an_even_growth_has_an_interval_around_its_end(void **state)
+{
+    struct resident resident;
+    struct ls_trend_process_verdict verdict;
+
+    (void)state;
+    resident_init(&resident);
+    for (int i = 0; i < 12; i++)
+        resident_add(&resident, 100 * MIB + 5 * MIB * i);
+    resident.process.limit_bytes = 512 * MIB;
+    verdict = judge(&resident);
+    assert_true(verdict.seconds_to_limit_low > 0.85 * verdict.seconds_to_limit);
+    assert_true(verdict.seconds_to_limit_low < verdict.seconds_to_limit);
+    assert_true(verdict.seconds_to_limit_high > verdict.seconds_to_limit);
+    assert_true(verdict.seconds_to_limit_high < 1.15 * verdict.seconds_to_limit);
+}
+
+static void the_interval_is_as_wide_as_the_sites_are_uncertain(void **state)
+{
+    struct resident resident;
+    struct ls_trend_process_verdict verdict;
+
+    (void)state;
+    resident_init(&resident);
+    for (int i = 0; i < 10; i++)
+        resident_add(&resident, 112 * MIB);
+    resident.process.rising_sites = 1;
+    resident.process.rising_bytes_per_s = MIB;
+    resident.process.rising_error_per_s = 0.3 * MIB;
+    resident.process.limit_bytes = 512 * MIB;
+    verdict = judge(&resident);
+    assert_true(verdict.seconds_to_limit_low > 250.0 && verdict.seconds_to_limit_low < 270.0);
+    assert_true(verdict.seconds_to_limit_high > 790.0 && verdict.seconds_to_limit_high < 810.0);
+    /* Growth that may be none at all has no latest end. */
+    resident.process.rising_error_per_s = MIB;
+    verdict = judge(&resident);
+    assert_true(verdict.seconds_to_limit == 400.0);
+    assert_true(verdict.seconds_to_limit_low > 140.0 && verdict.seconds_to_limit_low < 160.0);
+    assert_true(verdict.seconds_to_limit_high == -1.0);
+}
+
+static struct ls_trend_process_verdict forecast(const struct ls_trend_limit *limit)
+{
+    const struct ls_trend_process process = {.step_s = 10.0, .interval_s = 10.0};
+    struct ls_trend_process_verdict verdict;
+
+    ls_trend_forecast(&process, limit, &verdict);
+    return verdict;
+}
+
+static void a_limit_goes_by_what_counts_against_it(void **state)
+{
+    struct ls_trend_point used[12];
+    struct ls_trend_limit limit = {.used = used, .count = 12, .limit_bytes = 2156 * MIB};
+
+    (void)state;
+    for (size_t i = 0; i < 12; i++)
+        used[i] = (struct ls_trend_point){.time_s = 10.0 * (double)i,
+                                          .live_bytes = (1000.0 + 10.0 * (double)i) * MIB};
+    limit.used_bytes = used[11].live_bytes;
+    assert_true(fabs(forecast(&limit).seconds_to_limit - 1046.0) < 1e-3);
+    /* The time since the last reading has gone by already. */
+    limit.used_age_s = 46.0;
+    assert_true(fabs(forecast(&limit).seconds_to_limit - 1000.0) < 1e-3);
+    limit.limit_bytes = 0.0;
+    assert_true(forecast(&limit).seconds_to_limit == -1.0);
+}
+
+static void what_collections_leave_is_believed_before_sampled_sites(void **state)
+{
+    const struct ls_trend_point used[] = {{.time_s = 0.0, .live_bytes = 10 * MIB},
+                                          {.time_s = 10.0, .live_bytes = 40 * MIB},
+                                          {.time_s = 20.0, .live_bytes = 70 * MIB}};
+    struct ls_trend_limit limit = {.used = used,
+                                   .count = 3,
+                                   .used_bytes = 70 * MIB,
+                                   .limit_bytes = 100 * MIB,
+                                   .rising_bytes_per_s = 2 * MIB,
+                                   .after_collections = true};
+
+    (void)state;
+    limit.rising_sites = 1;
+    assert_true(fabs(forecast(&limit).seconds_to_limit - 10.0) < 1e-9);
+    /* The sites' own figure lies in the interval. */
+    assert_true(forecast(&limit).seconds_to_limit_high > 15.0);
+    limit.count = 2;
+    assert_true(fabs(forecast(&limit).seconds_to_limit - 15.0) < 1e-9);
+}
+
 static void the_slope_is_the_median_of_all_pairs(void **state)
 {
     static const double times[] = {1.0, 2.0, 4.0, 7.0};
@@ -247,6 +336,10 @@ int main(void)
         cmocka_unit_test(a_calm_process_is_clean_and_reaches_no_limit),
         cmocka_unit_test(a_process_at_its_limit_has_no_time_left),
         cmocka_unit_test(unusable_readings_are_learning_and_give_sound_figures),
+        cmocka_unit_test(an_even_growth_has_an_interval_around_its_end),
+        cmocka_unit_test(the_interval_is_as_wide_as_the_sites_are_uncertain),
+        cmocka_unit_test(a_limit_goes_by_what_counts_against_it),
+        cmocka_unit_test(what_collections_leave_is_believed_before_sampled_sites),
         cmocka_unit_test(the_slope_is_the_median_of_all_pairs),
         cmocka_unit_test(the_slope_of_no_two_times_is_nought),
     };
