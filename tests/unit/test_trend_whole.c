@@ -96,7 +96,7 @@ static void a_small_gain_in_a_restless_heap_is_left_alone(void **state)
     for (size_t readings = 4; readings <= 40; readings++) {
         const struct scene scene = {readings, 50 * MEGABYTE, 0, 3 * MEGABYTE};
 
-        assert_true(lacking(&scene, 2 * MEGABYTE, 0.2 * MEGABYTE) <= TRIALS / 40);
+        assert_true(lacking(&scene, 2 * MEGABYTE, 0.2 * MEGABYTE) <= TRIALS / 20);
     }
 }
 
