@@ -130,3 +130,11 @@ double ls_math_normal_tail(double z)
         return density / fraction;
     }
 }
+
+double ls_math_student_score(double student, double degrees)
+{
+    double score = ls_math_sqrt(degrees * ls_math_log(1.0 + student * student / degrees)) *
+                   (8.0 * degrees + 1.0) / (8.0 * degrees + 3.0);
+
+    return student < 0.0 ? -score : score;
+}

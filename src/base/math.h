@@ -44,4 +44,8 @@ static inline double ls_math_sqrt(double x)
  */
 double ls_math_normal_tail(double z);
 
+/* The standard normal variable as unlikely as a Student one: D. L. Wallace, Annals of Mathematical
+ * Statistics 30 (1959), pages 1121 to 1130. `degrees` above 0. */
+double ls_math_student_score(double student, double degrees);
+
 #endif

@@ -11,7 +11,8 @@
  * did a reading some time before say so too? A cache that is filling looks like that until it is
  *     full, and no longer; at one reading nobody can tell.
  *
- * Either is withdrawn when the heap itself has not risen.
+ * Either is withdrawn when the heap itself has not risen, or the functions that the site takes over
+ * from have fallen by as much; and the dates' when the series plainly fades.
  *
  * When V8 compiles a leaking function into its caller, the one holds what was allocated before, the
  * other what comes since, and neither alone looks like a leak: the caller then is judged by the
@@ -43,9 +44,12 @@
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
-/* A gain of which less than this share is in the heap is none. */
-#define FLAT_SHARE       0.25
-#define FLAT_LEAST_BYTES (8.0 * 1024 * 1024)
+/* What a leak kept is looked for when it is worth so many standard errors; this share of it has to
+ * be there. */
+#define GROWN_SCORE 2.0
+#define GROWN_SHARE (1.0 / 3)
+/* A fade is no fade when the heir gains this share of what the site used to. */
+#define MOVED_SHARE 0.5
 
 struct evidence {
     uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
@@ -54,14 +58,16 @@ struct evidence {
     double measured_bytes;  /* live then */
     double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
                                even; 0: none */
-    /* At a measured reading an interval ago or more, and whether it had grown by then. */
+    /* At the measured reading that the last comparison was made at, and what that showed. */
     double inclusive_bytes;
-    uint64_t inclusive_ns;
+    double live_bytes;
+    uint64_t compared_ns;
     bool stands_still;
     double kept_bytes_per_s;
     double error_bytes_per_s;
     double bytes_per_object;
     double bytes_per_sample;
+    bool fades; /* as of the last measured reading, what it keeps gets less and less */
     bool holds; /* evidence for a leak, as of the last measured reading */
     /* The two as they were before that reading, for who takes over from this function in it. */
     double sighted_before_s;
@@ -185,17 +191,34 @@ static void inherit(struct evidence *evidence, const struct evidence *inner, uin
     evidence->holds = judged_already ? inner->held_before : inner->holds;
 }
 
-/* Some heaps are collected many times a second: what grows need not have grown by a sample from one
- * reading to the next. */
-static void watch_inclusive(struct evidence *evidence, const struct ls_js_site *source,
-                            uint64_t now_ns)
+/*
+ * What a leak keeps adds to what was there. What is kept in place of other things does not: a cache
+ * that turns over slowly looks even for as long as a life in it takes. Asked when what is kept
+ * since the last time is more than sampling hides: some heaps are collected many times a second,
+ * and beside much churn a leak takes many readings to be seen.
+ */
+static void watch_gain(struct evidence *evidence, const struct ls_js_site *source,
+                       const struct ls_v8_retention *retention, uint64_t now_ns)
 {
-    if (evidence->inclusive_ns != 0 &&
-        now_ns - evidence->inclusive_ns < ls_runtime.options.interval_ns)
-        return;
-    evidence->stands_still = source->inclusive_bytes <= evidence->inclusive_bytes;
+    double since_s = (double)(now_ns - evidence->compared_ns) / (double)LS_NS_PER_S;
+    double expected = retention->kept_bytes_per_s * since_s;
+    double weight = retention->samples > 0
+                        ? retention->kept_bytes_per_s * retention->window_s / retention->samples
+                        : 0;
+    double error = ls_math_sqrt(2 * source->inclusive_bytes * weight);
+
+    if (evidence->compared_ns != 0) {
+        if (now_ns - evidence->compared_ns < ls_runtime.options.interval_ns ||
+            expected < GROWN_SCORE * error)
+            return;
+        evidence->stands_still =
+            source->inclusive_bytes - evidence->inclusive_bytes < GROWN_SHARE * expected ||
+            (!evidence->has_taken_over &&
+             source->live_bytes - evidence->live_bytes < GROWN_SHARE * expected);
+    }
     evidence->inclusive_bytes = source->inclusive_bytes;
-    evidence->inclusive_ns = now_ns;
+    evidence->live_bytes = source->live_bytes;
+    evidence->compared_ns = now_ns;
 }
 
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
@@ -219,13 +242,14 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
         return;
     /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
      * function grows only with a leak. */
-    watch_inclusive(evidence, source, reading->taken_ns);
+    watch_gain(evidence, source, &retention, reading->taken_ns);
     evidence->measured_ns = reading->taken_ns;
     evidence->measured_bytes = source->live_bytes;
     evidence->heir_bytes = heir_bytes(evidence);
     evidence->bytes_per_sample =
         retention.samples > 0 ? retention.kept_bytes_per_s * retention.window_s / retention.samples
                               : 0;
+    evidence->fades = retention.fades;
     evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
     evidence->error_bytes_per_s = retention.error_bytes_per_s;
     evidence->bytes_per_object =
@@ -277,29 +301,6 @@ static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
            CONTINUING_SHARE * expected;
 }
 
-static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
-                           struct ls_trend_verdict *verdict)
-{
-    const struct evidence *evidence = evidence_of(site);
-
-    if (evidence == NULL)
-        return;
-    /* A short series that rises while what is alive is of late only: a cache that has filled. */
-    if (verdict->verdict == LS_VERDICT_RISING && evidence->sighted_after_s == 0 &&
-        site->history.count < SERIES_POINTS)
-        verdict->verdict = LS_VERDICT_SETTLING;
-    if (!evidence->holds || !goes_on(evidence, site))
-        return;
-    if (verdict->verdict != LS_VERDICT_RISING)
-        verdict->confidence = confidence_of(evidence, sites_tested);
-    verdict->verdict = LS_VERDICT_RISING;
-    verdict->growth_bytes_per_s = evidence->kept_bytes_per_s;
-    verdict->growth_error_per_s = evidence->error_bytes_per_s;
-    verdict->growth_count_per_s = evidence->bytes_per_object > 0
-                                      ? evidence->kept_bytes_per_s / evidence->bytes_per_object
-                                      : 0;
-}
-
 static double time_of(const struct ls_history_point *point)
 {
     return point->time_s - (double)point->lag_s;
@@ -317,20 +318,81 @@ static uint32_t point_below(const struct ls_history *history, uint32_t first, do
     return found;
 }
 
+static uint32_t point_at(const struct ls_history *history, double time_s)
+{
+    uint32_t found = 0;
+
+    while (found + 1 < history->count && time_of(&history->points[found + 1]) <= time_s)
+        found++;
+    return found;
+}
+
 static double gain_since(const struct ls_history *history, uint32_t first)
 {
     return (double)history->points[history->count - 1].live_bytes -
            (double)history->points[first].live_bytes;
 }
 
-static bool heap_gained(const struct ls_site *site, uint32_t first, double since_s)
+/* From sampling, of gain_since. */
+static double variance_since(const struct ls_history *history, uint32_t first)
 {
-    double gain_bytes = gain_since(&site->history, first);
-    double first_s = time_of(&site->history.points[first]);
+    double before = (double)history->points[first].error_bytes;
+    double after = (double)history->points[history->count - 1].error_bytes;
 
-    return gain_bytes < FLAT_LEAST_BYTES ||
-           ls_js_sites_heap_rise(site, first_s > since_s ? first_s : since_s) >=
-               FLAT_SHARE * gain_bytes;
+    return before * before + after * after;
+}
+
+/* The function that the site was or is being compiled into gains what the site used to. */
+static bool has_moved(const struct ls_site *site, const struct ls_site *heir)
+{
+    const struct ls_history *history = &site->history;
+    double last_s;
+    double middle_s;
+
+    if (heir == NULL || heir->history.count == 0 || history->count == 0)
+        return false;
+    last_s = time_of(&history->points[history->count - 1]);
+    middle_s = (time_of(&history->points[0]) + last_s) / 2;
+    return gain_since(&heir->history, point_at(&heir->history, middle_s)) >=
+           MOVED_SHARE * ((double)history->points[point_at(history, middle_s)].live_bytes -
+                          (double)history->points[0].live_bytes);
+}
+
+static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
+                           struct ls_trend_verdict *verdict)
+{
+    const struct evidence *evidence = evidence_of(site);
+    bool fading;
+
+    if (evidence == NULL)
+        return;
+    fading = verdict->verdict == LS_VERDICT_SETTLING || evidence->fades;
+    if (fading && has_moved(site, evidence->heir))
+        fading = false;
+    /* A short series that rises while what is alive is of late only: a cache that has filled. */
+    if (verdict->verdict == LS_VERDICT_RISING &&
+        (fading || (evidence->sighted_after_s == 0 && site->history.count < SERIES_POINTS)))
+        verdict->verdict = LS_VERDICT_SETTLING;
+    if (!evidence->holds || !goes_on(evidence, site))
+        return;
+    if (verdict->verdict != LS_VERDICT_RISING)
+        verdict->confidence = confidence_of(evidence, sites_tested);
+    verdict->verdict = fading ? LS_VERDICT_SETTLING : LS_VERDICT_RISING;
+    verdict->growth_bytes_per_s = evidence->kept_bytes_per_s;
+    verdict->growth_error_per_s = evidence->error_bytes_per_s;
+    verdict->growth_count_per_s = evidence->bytes_per_object > 0
+                                      ? evidence->kept_bytes_per_s / evidence->bytes_per_object
+                                      : 0;
+}
+
+static bool heap_lacks(const struct ls_site *site, uint32_t first, double since_s)
+{
+    double first_s = time_of(&site->history.points[first]);
+    struct ls_whole_gain gain;
+
+    ls_js_sites_heap_gain(site, first_s > since_s ? first_s : since_s, &gain);
+    return ls_whole_lacks(&gain, gain_since(&site->history, first),
+                          variance_since(&site->history, first));
 }
 
 /* What a site gains is in the heap, or is no gain: optimised code moves bytes from one function to
@@ -341,16 +403,15 @@ static bool is_in_the_heap(const struct ls_site *site)
 {
     const struct ls_history *history = &site->history;
     double since_s = ls_js_sites_heap_since(site);
-    uint32_t first = 0;
+    uint32_t first;
     double half_bytes;
 
     if (history->count < 2 || since_s < 0)
         return true;
-    while (first + 1 < history->count && time_of(&history->points[first + 1]) <= since_s)
-        first++;
+    first = point_at(history, since_s);
     half_bytes = (double)history->points[first].live_bytes + gain_since(history, first) / 2;
-    return heap_gained(site, first, since_s) &&
-           heap_gained(site, point_below(history, first, half_bytes), since_s);
+    return !heap_lacks(site, first, since_s) &&
+           !heap_lacks(site, point_below(history, first, half_bytes), since_s);
 }
 
 void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,

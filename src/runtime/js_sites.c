@@ -221,30 +221,6 @@ void ls_js_sites_update(void)
     }
 }
 
-static double time_of(const struct ls_history_point *point)
-{
-    return point->time_s - (double)point->lag_s;
-}
-
-/* From the least of the first half of that time to the most of the second: a heap that goes up and
- * down counts as rising by as much. */
-static double heap_rise(const struct ls_history *heap, double since_s)
-{
-    double middle_s = (since_s + time_of(&heap->points[heap->count - 1])) / 2;
-    double least = -1, most = 0;
-
-    for (uint32_t i = 0; i < heap->count; i++) {
-        const struct ls_history_point *point = &heap->points[i];
-        double bytes = (double)point->live_bytes;
-
-        if (time_of(point) <= since_s || least < 0 || (time_of(point) <= middle_s && bytes < least))
-            least = bytes;
-        if (time_of(point) >= middle_s && bytes > most)
-            most = bytes;
-    }
-    return most > least ? most - least : 0;
-}
-
 /* An isolate whose heap after collections is known and has something of the site in it. */
 static bool holds(const struct isolate *isolate, const struct ls_site *site)
 {
@@ -266,22 +242,20 @@ double ls_js_sites_heap_since(const struct ls_site *site)
 
         if (!holds(&isolates[i], site))
             continue;
-        first_s = time_of(&isolates[i].heap->points[0]);
+        first_s = isolates[i].heap->points[0].time_s - (double)isolates[i].heap->points[0].lag_s;
         if (since_s < 0 || first_s < since_s)
             since_s = first_s;
     }
     return since_s;
 }
 
-double ls_js_sites_heap_rise(const struct ls_site *site, double since_s)
+void ls_js_sites_heap_gain(const struct ls_site *site, double since_s, struct ls_whole_gain *gain)
 {
-    double rise = 0;
-
+    *gain = (struct ls_whole_gain){0};
     for (size_t i = 0; i < ISOLATES_MAX; i++) {
         if (holds(&isolates[i], site))
-            rise += heap_rise(isolates[i].heap, since_s);
+            ls_whole_add(gain, isolates[i].heap, since_s);
     }
-    return rise;
 }
 
 bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,

@@ -30,6 +30,7 @@
 #include "runtime/options.h"
 #include "system/arena.h"
 #include "trend/trend.h"
+#include "trend/whole.h"
 #include "v8/reading.h"
 
 enum ls_runtime_state {
@@ -143,10 +144,10 @@ struct ls_js_totals {
 };
 void ls_js_sites_totals(struct ls_js_totals *totals);
 /* Since when a heap in use after major collections is known of the isolates that hold something of
- * the site, and by how much those have risen since a time, at the most. Seconds since the process
- * was first watched; -1 when nothing is known. */
+ * the site, and what those have gained since a time. Seconds since the process was first watched;
+ * -1 when nothing is known. */
 double ls_js_sites_heap_since(const struct ls_site *site);
-double ls_js_sites_heap_rise(const struct ls_site *site, double since_s);
+void ls_js_sites_heap_gain(const struct ls_site *site, double since_s, struct ls_whole_gain *gain);
 /* The last reading of that isolate, and the last made right after a major collection or NULL. False
  * when there is none. Valid until the next update. */
 bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
@@ -162,7 +163,8 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
                          const struct ls_js_site *source);
 /* Such a reading did not have the site any more. */
 void ls_js_judge_absent(const struct ls_site *site);
-/* Makes the verdict of the series `rising` where the evidence of the readings holds. */
+/* Makes the verdict of the series `rising` where the evidence of the readings holds, and a rise
+ * `settling` where what is known beside speaks against it. */
 void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 

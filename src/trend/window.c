@@ -202,16 +202,6 @@ static bool is_regular(const struct ls_window *window, double slope)
     return true;
 }
 
-/* The normal equivalent of a Student variable: D. L. Wallace, Annals of Mathematical Statistics 30
- * (1959), pages 1121 to 1130. */
-static double normal_equivalent(double student, double degrees)
-{
-    double score = ls_math_sqrt(degrees * ls_math_log(1.0 + student * student / degrees)) *
-                   (8.0 * degrees + 1.0) / (8.0 * degrees + 3.0);
-
-    return student < 0.0 ? -score : score;
-}
-
 static double score_of(double amount, double variance)
 {
     double score;
@@ -286,7 +276,7 @@ static void weigh(const struct ls_window *window, struct ls_window_growth *growt
         observed = least;
         growth->score = score_of(growth->amount, least);
     } else {
-        growth->score = normal_equivalent(score_of(growth->amount, observed), degrees);
+        growth->score = ls_math_student_score(score_of(growth->amount, observed), degrees);
     }
     if (most > 0.0) {
         double independent = score_of(growth->amount, most);

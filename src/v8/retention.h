@@ -28,6 +28,9 @@ struct ls_v8_retention {
     double kept_bytes_per_s;                  /* their sum over the window */
     double error_bytes_per_s;                 /* its standard error, from sampling */
     bool even; /* every part keeps a fair share: what is allocated stays */
+    /* Every part keeps clearly less than the one before it: what fills up ever more slowly, which
+     * passes for even until it is all but full. */
+    bool fades;
 };
 
 /*

@@ -147,6 +147,49 @@ static void only_a_dated_reading_after_a_major_collection_can_say(void **state)
     assert_false(measure(&scene, 0, &retention));
 }
 
+/* A cache of a limited set of keys, looked up at random: it fills as 1 - exp(-t / 15 s). */
+static void a_fill_that_slows_down_fades_while_it_still_passes_for_even(void **state)
+{
+    struct scene scene;
+    struct ls_v8_retention retention;
+
+    (void)state;
+    set_up(&scene);
+    for (size_t i = 0; i < 30; i++)
+        keep(&scene, i, i + 1, 8e6 * exp(-(double)i / 15));
+    assert_true(measure(&scene, 0, &retention));
+    assert_true(retention.even);
+    assert_true(retention.fades);
+}
+
+static void a_leak_does_not_fade_after_a_busy_start(void **state)
+{
+    struct scene scene;
+    struct ls_v8_retention retention;
+
+    (void)state;
+    set_up(&scene);
+    keep(&scene, 0, 10, 6e6);
+    keep(&scene, 10, 30, 2e6);
+    assert_true(measure(&scene, 0, &retention));
+    assert_true(retention.even);
+    assert_false(retention.fades);
+}
+
+static void few_samples_do_not_fade(void **state)
+{
+    struct scene scene;
+    struct ls_v8_retention retention;
+
+    (void)state;
+    set_up(&scene);
+    keep(&scene, 0, 10, 5 * SAMPLE / 10);
+    keep(&scene, 10, 20, 3 * SAMPLE / 10);
+    keep(&scene, 20, 30, 2 * SAMPLE / 10);
+    assert_true(measure(&scene, 0, &retention));
+    assert_false(retention.fades);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +199,9 @@ int main(void)
         cmocka_unit_test(a_leak_on_top_of_a_start_up_load_is_even_after_warm_up),
         cmocka_unit_test(too_few_samples_are_no_evidence),
         cmocka_unit_test(only_a_dated_reading_after_a_major_collection_can_say),
+        cmocka_unit_test(a_fill_that_slows_down_fades_while_it_still_passes_for_even),
+        cmocka_unit_test(a_leak_does_not_fade_after_a_busy_start),
+        cmocka_unit_test(few_samples_do_not_fade),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,14 +219,11 @@ NODE_LEAKS = [
 
 NODE_CONTROLS = [
     js_control("garbage", "garbage, and V8's own collections", arguments=NATURAL),
-    js_control("lru", "a full cache, filled before the loop first waits",
-               known_wrong="what V8 allocated before its sampler ran is not seen as it is replaced"),
-    js_control("inlined", "a full cache whose entries another function makes",
-               known_wrong="a function rises as V8 compiles another one into it"),
+    js_control("lru", "a full cache, filled before the loop first waits"),
+    js_control("inlined", "a full cache whose entries another function makes"),
     js_control("timers", "timers of two seconds", quiet_after=5),
     js_control("filling", "full after four seconds", quiet_after=8),
-    js_control("exponential", "fills as 1 - exp(-t / 2.5 s)", quiet_after=6,
-               known_wrong="rising until it is all but full"),
+    js_control("exponential", "fills as 1 - exp(-t / 2.5 s)", quiet_after=6),
     js_control("warm_up", "code is made for three seconds, and compiled as it is first called",
                quiet_after=8),
     js_control("zlib", "streams of zlib", kind="heap"),
