@@ -91,6 +91,15 @@ static double interval_s(void)
     return seconds(ls_runtime.options.interval_ns);
 }
 
+/* Growth of V8's own is that of its heap, which is judged by who fills it. */
+static void withhold(const struct ls_site *site, struct ls_trend_verdict *verdict)
+{
+    if (verdict->verdict != LS_VERDICT_RISING || site->origin < LS_SITE_ENGINE_HEAP)
+        return;
+    verdict->verdict = LS_VERDICT_STEADY;
+    verdict->confidence = 0;
+}
+
 static void judge_site(const struct ls_site *site, double rss_bytes, unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
@@ -113,6 +122,7 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
     if (ls_site_ages_of(site, &ages))
         series.ages = &ages;
     ls_trend_judge(&series, &place->verdict);
+    withhold(site, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
         ls_js_judge_site(site, sites_tested, &place->verdict);
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);

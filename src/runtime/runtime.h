@@ -11,6 +11,7 @@
  *   picture.c    gathers a snapshot for the writers
  *   mapping_class.c  whose a mapping is: the program's, V8's, an allocator's
  *   names.c      function names of native frames
+ *   engine_code.c  what V8 takes for itself
  *   fork.c       what happens around fork
  *   last_thread.c  the end of a host whose main thread has ended before others
  *   api.c        the public functions
@@ -191,14 +192,26 @@ void ls_names_resolve(struct ls_snapshot *snapshot);
 /* The frame a person would name the site after: past allocator wrappers and runtime libraries. */
 size_t ls_names_choose(const struct ls_snapshot_site *site);
 /* Finds the names of what lies just inside the JIT frames of stacks below `stacks_known`, for
- * ls_names_is_dispatch. Reads ELF files; without the lock. */
+ * ls_names_is_dispatch, and those that ls_engine_code_of goes by. Reads ELF files; without the
+ * lock. */
 void ls_names_learn(uint32_t stacks_known);
+/* The function's name if it has been looked up and found, "" otherwise. */
+const char *ls_names_known(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's own way of calling native code. Looks up what is known, no more. */
 bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's, and makes or grows a WebAssembly memory. */
 bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */
 void ls_names_after_fork(void);
+
+/* --- engine_code.c --- */
+/* Finds V8, where there is any. From the constructor. */
+void ls_engine_code_start(void);
+/* Each frame whose name may tell whether V8 took the block for itself. */
+typedef void ls_engine_code_visit(void *context, const struct ls_module *module, uintptr_t pc);
+void ls_engine_code_each(const struct ls_stack *stack, ls_engine_code_visit *visit, void *context);
+/* Whether it did, by the names that are known. */
+enum ls_site_engine ls_engine_code_of(const struct ls_stack *stack);
 
 /* --- mapping_class.c --- */
 /* Finds V8's functions, where there are any. From the constructor. */

@@ -177,15 +177,8 @@ COLLECT = ("--expose-gc", "--max-old-space-size=512")
 NATURAL = ("--max-old-space-size=512",)
 
 
-# V8's tables of its pages grow with a heap that leaks, under whichever function called the collector.
-PAGES = (("heap", "(anonymous)"), ("heap", "v8::internal::*"))
-
-
-def js_leak(case, function, note, kind="js", arguments=COLLECT, also=PAGES, **more):
-    if kind == "js" and isinstance(function, str):
-        # V8's sampler keeps a block for each sample that lives, under the function that it sampled.
-        also = also + (("heap", function),)
-    return leak("leaks.js", case, kind, function, note, arguments=arguments, also=also, **more)
+def js_leak(case, function, note, kind="js", arguments=COLLECT, **more):
+    return leak("leaks.js", case, kind, function, note, arguments=arguments, **more)
 
 
 def js_control(case, note, kind="js", arguments=COLLECT, **more):
@@ -205,7 +198,7 @@ NODE_LEAKS = [
             seconds=24, also=ANYTHING, sample="64K"),
     # Node makes the socket in a turn of its own, after the address was looked up.
     js_leak("sockets", "internalConnect", "connections that nobody ends", kind="socket",
-            also=PAGES + (("js", "callPeer"), ("heap", "callPeer"))),
+            also=(("js", "callPeer"), ("heap", "callPeer"))),
     js_leak("array_buffers", "decodeFrame", "typed arrays", kind="heap"),
     js_leak("errors", "rememberFailure", "Error objects with their stacks"),
     js_leak("contexts", "openContext", "contexts of AsyncLocalStorage by id"),
