@@ -184,6 +184,8 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
         site->stack = ordinal;
         site->module = responsible_module(stack);
     }
+    if (site != NULL && identity.function != NULL)
+        site->in_js = true;
     return site;
 }
 

@@ -53,6 +53,7 @@ struct ls_site {
     enum ls_resource resource;
     uint8_t origin;                 /* 0, LS_STACK_EARLIER, _UNSEEN or an ls_site_engine */
     bool overflow;                  /* stands for all sites that found the table full */
+    bool in_js;                     /* of its stacks one has a JavaScript function */
     uint32_t stack;                 /* first stack seen: ordinal, for native sites */
     const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */
     uint32_t index;                 /* in the table, for data kept beside it */

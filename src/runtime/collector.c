@@ -145,8 +145,8 @@ static void note_v8_reach(void)
 static void note_unjudged(const struct ls_judgement *judgement)
 {
     static const char line[] =
-        "V8 has made too few major collections to tell growth of its heap from "
-        "garbage; until then JavaScript sites are learning";
+        "V8 has made too few major collections to tell growth of its heap from garbage; until then "
+        "JavaScript sites are learning, and native ones that its objects may hold";
 
     if (judgement->process.state == LS_PROCESS_LEARNING && judgement->learning_js_bytes > 0 &&
         ls_runtime.sequence >= UNJUDGED_SUMMARIES)

@@ -5,6 +5,7 @@
  *   collector.c  the thread that drains, judges and writes
  *   judge.c      histories and verdicts of the sites
  *   js_sites.c   V8's readings as sites
+ *   js_held.c    native memory that JavaScript objects hold
  *   js_judge.c   evidence from readings made right after a major collection
  *   loops.c      event loops' figures of one interval
  *   isolates.c   V8's isolates and their heaps
@@ -111,7 +112,7 @@ struct ls_judgement {
     double file_bytes;
     double live_heap_bytes;
     double v8_heap_bytes;     /* -1: no isolate read */
-    double learning_js_bytes; /* held by JavaScript sites that cannot be judged yet */
+    double learning_js_bytes; /* held by JavaScript that cannot be judged yet */
 };
 
 /* Adds this moment to every history and judges. A final one, of a process that is ending, adds
@@ -128,6 +129,8 @@ void ls_judge_after_fork(void);
 /* Takes V8's finished readings into sites, and what those made right after a major collection show
  * into their histories. Under the collector's lock. */
 void ls_js_sites_update(void);
+/* Whether an isolate has made a major collection between the last update and the one before. */
+bool ls_js_sites_collected(void);
 /* Sums over the isolates' last readings; used -1 when none was read. */
 struct ls_js_totals {
     double used_heap_bytes;
@@ -161,6 +164,15 @@ void ls_js_judge_absent(const struct ls_site *site);
 /* Makes the verdict of the series `rising` where the evidence of the readings holds. */
 void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
+
+/* --- js_held.c --- */
+/* An isolate has made a major collection since the last summary. */
+void ls_js_held_collected(double now_s);
+/* Whether a native site whose memory JavaScript objects may hold has grown by more than what V8 has
+ * not collected yet. True for all others. */
+bool ls_js_held_may_rise(const struct ls_site *site, const struct ls_trend_verdict *verdict,
+                         double now_s, double interval_s);
+void ls_js_held_after_fork(void);
 
 /* --- picture.c --- */
 /* Builds the snapshot from the ledger, under the collector's lock; everything it points to lives in

@@ -160,8 +160,10 @@ static void what_the_engine_takes_for_itself_has_no_function(void **state)
     }
     assert_ptr_equal(sites[0], sites[1]);
     assert_int_equal(sites[0]->origin, LS_SITE_ENGINE_HEAP);
+    assert_false(sites[0]->in_js);
     assert_ptr_not_equal(sites[0], sites[2]);
     assert_int_equal(sites[2]->origin, LS_SITE_OF_PROGRAM);
+    assert_true(sites[2]->in_js);
 }
 
 int main(void)
