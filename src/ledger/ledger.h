@@ -80,10 +80,15 @@ struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack
 /* The sum over all stacks. */
 void ls_ledger_sum(enum ls_resource resource, struct ls_tally *sum);
 /* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
- * first seen after the last ls_modules_refresh and wait for the next one. `is_dispatch` tells the
- * frames by which a JIT engine calls native code; NULL: none are told apart. */
-typedef bool ls_ledger_is_dispatch(const struct ls_module *module, uintptr_t pc);
-void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dispatch);
+ * first seen after the last ls_modules_refresh and wait for the next one. NULL: no frames are told
+ * apart. */
+struct ls_ledger_code {
+    /* The frames by which a JIT engine calls native code. */
+    bool (*is_dispatch)(const struct ls_module *module, uintptr_t pc);
+    /* Whether the engine took it for itself. */
+    enum ls_site_engine (*engine_of)(const struct ls_stack *stack);
+};
+void ls_ledger_settle_sites(uint32_t stacks_known, const struct ls_ledger_code *code);
 /* Index of the innermost frame that no module owns; the depth when there is none. */
 uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
 /* The site of a stack, and of a live slot; NULL before it has been settled. */

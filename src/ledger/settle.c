@@ -40,14 +40,14 @@ uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
  * JavaScript functions that were named have no module either.
  */
 static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_jit,
-                                   ls_ledger_is_dispatch *is_dispatch)
+                                   const struct ls_ledger_code *code)
 {
     uint32_t end = first_jit;
 
     if (first_jit == stack->depth)
         return end;
-    while (end > 1 && is_dispatch != NULL &&
-           is_dispatch(module_of(stack, end - 1), stack->pcs[end - 1]))
+    while (end > 1 && code != NULL &&
+           code->is_dispatch(module_of(stack, end - 1), stack->pcs[end - 1]))
         end--;
     return end;
 }
@@ -79,11 +79,11 @@ static void find_function(const struct ls_stack *stack, uint32_t first_jit,
 
 /* Direct recursion counts once, whatever its depth. */
 static struct identity identify(enum ls_resource resource, const struct ls_stack *stack,
-                                ls_ledger_is_dispatch *is_dispatch)
+                                const struct ls_ledger_code *code)
 {
     struct identity identity = {.native = ls_hash_mix(LS_HASH_SEED + resource)};
     uint32_t first_jit = ls_ledger_first_jit_frame(stack);
-    uint32_t end = identifying_frames(stack, first_jit, is_dispatch);
+    uint32_t end = identifying_frames(stack, first_jit, code);
     uint64_t last = 0;
     const char *kind = ls_kind_name(ls_stack_kind(stack));
 
@@ -131,8 +131,9 @@ static struct ls_site *overflow_site(enum ls_resource resource)
     return site;
 }
 
-/* For resources whose acquire nobody saw: the stack is one made-up program counter. */
-static struct ls_site *unseen_site(enum ls_resource resource, uintptr_t origin)
+/* For resources whose acquire nobody saw: the stack is one made-up program counter. And for what an
+ * engine keeps for itself, whatever the stack. */
+static struct ls_site *made_up_site(enum ls_resource resource, uintptr_t origin)
 {
     struct ls_site *site = ls_site_table_obtain(
         &ls_ledger.sites, resource, origin * LS_RESOURCE_COUNT + (uint64_t)resource + 1);
@@ -161,9 +162,10 @@ static struct ls_site *site_of_identity(enum ls_resource resource, const struct 
 }
 
 static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal,
-                                     ls_ledger_is_dispatch *is_dispatch)
+                                     const struct ls_ledger_code *code)
 {
     const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, ordinal);
+    enum ls_site_engine engine;
     struct identity identity;
     struct ls_site *site;
 
@@ -172,18 +174,23 @@ static struct ls_site *site_of_stack(enum ls_resource resource, uint32_t ordinal
     if (ordinal == LS_STACK_OVERFLOW)
         return overflow_site(resource);
     if (stack->depth == 1 && stack->pcs[0] < LS_STACK_MADE_UP)
-        return unseen_site(resource, stack->pcs[0]);
-    identity = identify(resource, stack, is_dispatch);
+        return made_up_site(resource, stack->pcs[0]);
+    engine = code == NULL ? LS_SITE_OF_PROGRAM : code->engine_of(stack);
+    if (engine != LS_SITE_OF_PROGRAM)
+        return made_up_site(resource, engine);
+    identity = identify(resource, stack, code);
     site = site_of_identity(resource, stack, &identity);
     if (site != NULL && site->stack == 0 && !site->overflow) {
         site->stack = ordinal;
         site->module = responsible_module(stack);
     }
+    if (site != NULL && identity.function != NULL)
+        site->in_js = true;
     return site;
 }
 
 static void settle_resource(enum ls_resource resource, uint32_t stacks_known,
-                            ls_ledger_is_dispatch *is_dispatch)
+                            const struct ls_ledger_code *code)
 {
     const struct ls_tally *tallies = ls_ledger.stack_tallies[resource];
     struct ls_site **sites = ls_ledger.stack_sites[resource];
@@ -194,13 +201,13 @@ static void settle_resource(enum ls_resource resource, uint32_t stacks_known,
         if (tallies[i].acquired_count == 0)
             continue;
         if (sites[i] == NULL)
-            sites[i] = site_of_stack(resource, i, is_dispatch);
+            sites[i] = site_of_stack(resource, i, code);
         if (sites[i] != NULL)
             ls_tally_add(&sites[i]->tally, &tallies[i]);
     }
 }
 
-void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dispatch)
+void ls_ledger_settle_sites(uint32_t stacks_known, const struct ls_ledger_code *code)
 {
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
@@ -209,7 +216,7 @@ void ls_ledger_settle_sites(uint32_t stacks_known, ls_ledger_is_dispatch *is_dis
             site->tally = (struct ls_tally){0};
     }
     for (int resource = 0; resource < LS_RESOURCE_COUNT; resource++)
-        settle_resource((enum ls_resource)resource, stacks_known, is_dispatch);
+        settle_resource((enum ls_resource)resource, stacks_known, code);
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++)
         ls_site_note_peak_count(ls_site_table_at(&ls_ledger.sites, i));
 }

@@ -14,6 +14,7 @@
 #include "base/resource.h"
 #include "ledger/history.h"
 #include "ledger/release_ages.h"
+#include "ledger/stack_table.h"
 
 /* Sums over the resources of a site. Doubles: estimates have fractions, and exact counts stay exact
  * up to 2^53. */
@@ -38,11 +39,21 @@ struct ls_named_frame {
 
 struct ls_module;
 
+/* What a site stands for whose memory is nobody's of the program: a JavaScript engine took it for
+ * itself, and the function that was running then has nothing to do with it. Such a site never
+ * rises. */
+enum ls_site_engine {
+    LS_SITE_OF_PROGRAM = 0,
+    LS_SITE_ENGINE_HEAP = LS_STACK_MADE_UP, /* what its heap and its collector keep */
+    LS_SITE_ENGINE_SAMPLER,                 /* what it keeps for each of its samples */
+};
+
 struct ls_site {
     uint64_t id; /* the same in every run of the same binaries */
     enum ls_resource resource;
-    uint8_t origin;                 /* LS_STACK_EARLIER, _UNSEEN: stands for what was not seen */
+    uint8_t origin;                 /* 0, LS_STACK_EARLIER, _UNSEEN or an ls_site_engine */
     bool overflow;                  /* stands for all sites that found the table full */
+    bool in_js;                     /* of its stacks one has a JavaScript function */
     uint32_t stack;                 /* first stack seen: ordinal, for native sites */
     const struct ls_module *module; /* where a person would look first; NULL for js and JIT code */
     uint32_t index;                 /* in the table, for data kept beside it */

@@ -145,8 +145,8 @@ static void note_v8_reach(void)
 static void note_unjudged(const struct ls_judgement *judgement)
 {
     static const char line[] =
-        "V8 has made too few major collections to tell growth of its heap from "
-        "garbage; until then JavaScript sites are learning";
+        "V8 has made too few major collections to tell growth of its heap from garbage; until then "
+        "JavaScript sites are learning, and native ones that its objects may hold";
 
     if (judgement->process.state == LS_PROCESS_LEARNING && judgement->learning_js_bytes > 0 &&
         ls_runtime.sequence >= UNJUDGED_SUMMARIES)
@@ -212,6 +212,8 @@ static int write_files(void)
 
 static int summarise(bool final)
 {
+    static const struct ls_ledger_code code = {.is_dispatch = ls_names_is_dispatch,
+                                               .engine_of = ls_engine_code_of};
     struct ls_judgement judgement;
     uint32_t stacks_known = ls_stack_table_count(&ls_ledger.stacks);
     uint64_t now_ns = ls_clock_monotonic_ns();
@@ -237,7 +239,7 @@ static int summarise(bool final)
     ls_exact_settle();
     ls_mappings_settle(stacks_known, ls_mapping_class_of);
     ls_balance_settle();
-    ls_ledger_settle_sites(stacks_known, ls_names_is_dispatch);
+    ls_ledger_settle_sites(stacks_known, &code);
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
     note_unjudged(&judgement);

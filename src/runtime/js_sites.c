@@ -24,6 +24,8 @@ static struct isolate isolates[ISOLATES_MAX];
 static uint64_t round_number;
 /* A reading right after a major collection has come since the last update. */
 static bool settled_anew;
+/* An isolate has made a major collection since the last update. */
+static bool collected_anew;
 
 static struct isolate *isolate_of(uint64_t number)
 {
@@ -52,6 +54,8 @@ static void keep_reading(struct isolate *isolate, struct ls_js_reading *reading)
     struct ls_js_reading *former_settled = isolate->settled;
 
     isolate->last = reading;
+    if (reading->major_gcs > (former_last == NULL ? 0 : former_last->major_gcs))
+        collected_anew = true;
     if (reading->after_major_gc) {
         isolate->settled = reading;
         settled_anew = true;
@@ -202,6 +206,7 @@ static void remember_settled(void)
 void ls_js_sites_update(void)
 {
     settled_anew = false;
+    collected_anew = false;
     take_readings();
     if (settled_anew)
         remember_settled();
@@ -219,6 +224,11 @@ void ls_js_sites_update(void)
             site->tally = (struct ls_tally){0};
         ls_site_note_peak_count(site);
     }
+}
+
+bool ls_js_sites_collected(void)
+{
+    return collected_anew;
 }
 
 /* An isolate whose heap after collections is known and has something of the site in it. */

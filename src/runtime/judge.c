@@ -93,7 +93,24 @@ static double interval_s(void)
     return seconds(ls_runtime.options.interval_ns);
 }
 
-static void judge_site(const struct ls_site *site, double rss_bytes, unsigned sites_tested)
+/* Growth of V8's own is that of its heap, which is judged by who fills it. */
+static void withhold(const struct ls_site *site, double now_s, struct ls_trend_verdict *verdict)
+{
+    struct ls_js_totals js;
+
+    if (verdict->verdict != LS_VERDICT_RISING)
+        return;
+    ls_js_sites_totals(&js);
+    if (site->origin >= LS_SITE_ENGINE_HEAP)
+        verdict->verdict = LS_VERDICT_STEADY;
+    else if (js.isolates > 0 && !ls_js_held_may_rise(site, verdict, now_s, interval_s()))
+        verdict->verdict = LS_VERDICT_LEARNING;
+    if (verdict->verdict != LS_VERDICT_RISING)
+        verdict->confidence = 0;
+}
+
+static void judge_site(const struct ls_site *site, double now_s, double rss_bytes,
+                       unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct judged *place = place_of(site);
@@ -115,6 +132,7 @@ static void judge_site(const struct ls_site *site, double rss_bytes, unsigned si
     if (ls_site_ages_of(site, &ages))
         series.ages = &ages;
     ls_trend_judge(&series, &place->verdict);
+    withhold(site, now_s, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
         ls_js_judge_site(site, sites_tested, &place->verdict);
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);
@@ -151,7 +169,9 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
     /* V8's heap is taken as a whole: what it keeps for itself grows with it. */
     if (site->resource != LS_RESOURCE_JS)
         *tracked_bytes_per_s += bytes_per_s;
-    else if (verdict->verdict == LS_VERDICT_LEARNING)
+    /* A native site that is learning but told to grow waits for V8 to collect. */
+    if (verdict->verdict == LS_VERDICT_LEARNING &&
+        (site->resource == LS_RESOURCE_JS || verdict->growth_bytes_per_s > 0))
         judgement->learning_js_bytes += site->tally.live_bytes;
     if (site->resource == LS_RESOURCE_HEAP)
         judgement->live_heap_bytes += site->tally.live_bytes;
@@ -384,11 +404,13 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
         &address_history,
         (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.virtual_bytes});
     remember_sites(now_s);
+    if (ls_js_sites_collected())
+        ls_js_held_collected(now_s);
     ls_site_ages_take();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        judge_site(site, judgement->rss_bytes, tests_of(live_of_kind[site->resource], live));
+        judge_site(site, now_s, judgement->rss_bytes, tests_of(live_of_kind[site->resource], live));
         add_up(site, judgement, &tracked_bytes_per_s);
         add_up_episode(site, now_s, judgement);
     }
@@ -404,6 +426,7 @@ void ls_judge_after_fork(void)
     address_history.count = 0;
     group_history.count = 0;
     v8_heap_history.count = 0;
+    ls_js_held_after_fork();
     last_judged_s = 0;
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);

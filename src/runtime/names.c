@@ -214,6 +214,13 @@ static void collect_dispatch(struct batch *batch, const struct ls_stack *stack)
     }
 }
 
+static void collect_engine(void *context, const struct ls_module *module, uintptr_t pc)
+{
+    struct address address = address_of_pc(module, pc);
+
+    collect(context, &address);
+}
+
 void ls_names_learn(uint32_t stacks_known)
 {
     static uint32_t stacks_learned;
@@ -226,8 +233,10 @@ void ls_names_learn(uint32_t stacks_known)
         for (uint32_t i = stacks_learned; i < stacks_known; i++) {
             const struct ls_stack *stack = ls_stack_table_get(&ls_ledger.stacks, i);
 
-            if (stack != NULL)
-                collect_dispatch(&batch, stack);
+            if (stack == NULL)
+                continue;
+            collect_dispatch(&batch, stack);
+            ls_engine_code_each(stack, collect_engine, &batch);
         }
         if (batch.count > 0)
             name_batch(&batch);
@@ -240,17 +249,22 @@ static bool starts_with(const char *string, const char *prefix)
     return strncmp(string, prefix, strlen(prefix)) == 0;
 }
 
+const char *ls_names_known(const struct ls_module *module, uintptr_t pc)
+{
+    struct address address = address_of_pc(module, pc);
+
+    return name_of(&address);
+}
+
 /* Whether the function's name is known and starts with one of these. */
 static bool is_one_of(const struct ls_module *module, uintptr_t pc, const char *const *prefixes,
                       size_t count)
 {
-    struct address address;
     const char *name;
 
     if (module == NULL)
         return false;
-    address = address_of_pc(module, pc);
-    name = name_of(&address);
+    name = ls_names_known(module, pc);
     for (size_t i = 0; i < count; i++) {
         if (starts_with(name, prefixes[i]))
             return true;

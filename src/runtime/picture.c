@@ -208,6 +208,10 @@ static void copy_site(struct ls_arena *arena, const struct ls_site *site,
         view->function = "(open when tracking began)";
     else if (site->origin == LS_STACK_UNSEEN)
         view->function = "(opened past the hooks)";
+    else if (site->origin == LS_SITE_ENGINE_HEAP)
+        view->function = "(V8's own, for its heap)";
+    else if (site->origin == LS_SITE_ENGINE_SAMPLER)
+        view->function = "(V8's sampler)";
     else if (site->resource == LS_RESOURCE_JS)
         copy_named_frames(arena, site, view);
     else

@@ -5,12 +5,14 @@
  *   collector.c  the thread that drains, judges and writes
  *   judge.c      histories and verdicts of the sites
  *   js_sites.c   V8's readings as sites
+ *   js_held.c    native memory that JavaScript objects hold
  *   js_judge.c   evidence from readings made right after a major collection
  *   loops.c      event loops' figures of one interval
  *   isolates.c   V8's isolates and their heaps
  *   picture.c    gathers a snapshot for the writers
  *   mapping_class.c  whose a mapping is: the program's, V8's, an allocator's
  *   names.c      function names of native frames
+ *   engine_code.c  what V8 takes for itself
  *   fork.c       what happens around fork
  *   last_thread.c  the end of a host whose main thread has ended before others
  *   api.c        the public functions
@@ -113,7 +115,7 @@ struct ls_judgement {
     double file_bytes;
     double live_heap_bytes;
     double v8_heap_bytes;     /* -1: no isolate read */
-    double learning_js_bytes; /* held by JavaScript sites that cannot be judged yet */
+    double learning_js_bytes; /* held by JavaScript that cannot be judged yet */
 };
 
 /* Adds this moment to every history and judges. A final one, of a process that is ending, adds
@@ -130,6 +132,8 @@ void ls_judge_after_fork(void);
 /* Takes V8's finished readings into sites, and what those made right after a major collection show
  * into their histories. Under the collector's lock. */
 void ls_js_sites_update(void);
+/* Whether an isolate has made a major collection between the last update and the one before. */
+bool ls_js_sites_collected(void);
 /* Sums over the isolates' last readings; used -1 when none was read. */
 struct ls_js_totals {
     double used_heap_bytes;
@@ -168,6 +172,15 @@ void ls_js_judge_absent(const struct ls_site *site);
 void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 
+/* --- js_held.c --- */
+/* An isolate has made a major collection since the last summary. */
+void ls_js_held_collected(double now_s);
+/* Whether a native site whose memory JavaScript objects may hold has grown by more than what V8 has
+ * not collected yet. True for all others. */
+bool ls_js_held_may_rise(const struct ls_site *site, const struct ls_trend_verdict *verdict,
+                         double now_s, double interval_s);
+void ls_js_held_after_fork(void);
+
 /* --- picture.c --- */
 /* Builds the snapshot from the ledger, under the collector's lock; everything it points to lives in
  * `arena` or for ever. Names of native frames are filled in by ls_names_resolve, without the lock.
@@ -198,14 +211,26 @@ void ls_names_resolve(struct ls_snapshot *snapshot);
 /* The frame a person would name the site after: past allocator wrappers and runtime libraries. */
 size_t ls_names_choose(const struct ls_snapshot_site *site);
 /* Finds the names of what lies just inside the JIT frames of stacks below `stacks_known`, for
- * ls_names_is_dispatch. Reads ELF files; without the lock. */
+ * ls_names_is_dispatch, and those that ls_engine_code_of goes by. Reads ELF files; without the
+ * lock. */
 void ls_names_learn(uint32_t stacks_known);
+/* The function's name if it has been looked up and found, "" otherwise. */
+const char *ls_names_known(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's own way of calling native code. Looks up what is known, no more. */
 bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's, and makes or grows a WebAssembly memory. */
 bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */
 void ls_names_after_fork(void);
+
+/* --- engine_code.c --- */
+/* Finds V8, where there is any. From the constructor. */
+void ls_engine_code_start(void);
+/* Each frame whose name may tell whether V8 took the block for itself. */
+typedef void ls_engine_code_visit(void *context, const struct ls_module *module, uintptr_t pc);
+void ls_engine_code_each(const struct ls_stack *stack, ls_engine_code_visit *visit, void *context);
+/* Whether it did, by the names that are known. */
+enum ls_site_engine ls_engine_code_of(const struct ls_stack *stack);
 
 /* --- mapping_class.c --- */
 /* Finds V8's functions, where there are any. From the constructor. */

@@ -185,8 +185,10 @@ static void start_optional_parts(void)
     /* A lookup that finds nothing leaves its mark for the host's dlerror: none where there is no
      * V8. */
     if (!ls_options_tracks(&ls_runtime.options, LS_RESOURCE_JS) ||
-        ls_v8_current_state() != LS_V8_ABSENT)
+        ls_v8_current_state() != LS_V8_ABSENT) {
         ls_mapping_class_start();
+        ls_engine_code_start();
+    }
     malloc_is_ours = ls_heap_sees_malloc();
     ls_allocator_code_find(malloc_is_ours);
     if (!malloc_is_ours) {

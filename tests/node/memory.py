@@ -1,4 +1,4 @@
-"""The memory balance of a Node server."""
+"""The memory balance of a Node server, and what V8 takes for itself."""
 
 import os
 
@@ -29,4 +29,28 @@ def balance(place, node):
             f"{mapped['differing_bytes']} bytes of {mapped['committed_bytes']} differ")
 
 
-CHECKS = [("the balance explains the resident memory", balance)]
+V8_OWN = ("v8::internal::Heap::CollectGarbage", "v8::internal::MarkCompactCollector::",
+          "v8::internal::MemoryAllocator::", "v8::internal::PagedSpace",
+          "v8::internal::SamplingHeapProfiler::")
+
+
+def taken_by_engine(place, node):
+    """Exact, so that every block that V8 takes in a collection is there. The last summary comes when V8
+    has taken itself down, so what counts is the most that was held."""
+    done = place.run([node, "--expose-gc", os.path.join(PROGRAMS, "engine_blocks.js")],
+                     place.options(interval="300ms", mode="exact", js_sample="16K", top=1000))
+    require(done.returncode == 0, f"exit status {done.returncode}: {done.stderr[-300:]}")
+    (summary,) = [summary for summary in read_summaries(place.runs)
+                  if summary["process"]["program"] == "node"]
+    heap = [site for site in summary["sites"] if site["resource"] == "heap"]
+    wrong = {site["function"] for site in heap
+             for frame in site["stack"] if (frame["function"] or "").startswith(V8_OWN)}
+    require(not wrong, f"V8 has blocks of its own in {wrong}")
+    own = {site["function"]: site["peak_live_bytes"] for site in heap
+           if site["function"] in ("(V8's own, for its heap)", "(V8's sampler)")}
+    require(len(own) == 2 and min(own.values()) > 4096, f"V8's own sites are {own}")
+    return ", ".join(f"{name} {size / 1e3:.0f} kB" for name, size in own.items())
+
+
+CHECKS = [("the balance explains the resident memory", balance),
+          ("what V8 takes for itself is no function's", taken_by_engine)]

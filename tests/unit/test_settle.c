@@ -123,6 +123,49 @@ static void an_optimised_function_without_a_past_is_a_site(void **state)
     assert_ptr_equal(site, SITE_AT(OPTIMISED(helper)));
 }
 
+/* What the engine took for itself, by a program counter that stands for its collector. */
+#define COLLECTOR ((uintptr_t)0x5000)
+
+static const struct ls_js_function first_js = {.key = 21, .name = "first", .user_code = true};
+static const struct ls_js_function second_js = {.key = 22, .name = "second", .user_code = true};
+
+static bool is_no_dispatch(const struct ls_module *module, uintptr_t pc)
+{
+    (void)module;
+    (void)pc;
+    return false;
+}
+
+static enum ls_site_engine engine_of(const struct ls_stack *stack)
+{
+    return stack->pcs[0] == COLLECTOR ? LS_SITE_ENGINE_HEAP : LS_SITE_OF_PROGRAM;
+}
+
+static void what_the_engine_takes_for_itself_has_no_function(void **state)
+{
+    static const struct ls_ledger_code code = {is_no_dispatch, engine_of};
+    const uintptr_t stacks[3][2] = {
+        {COLLECTOR, PLAIN(first_js)}, {COLLECTOR, PLAIN(second_js)}, {0x6000, PLAIN(second_js)}};
+    struct ls_site *sites[3];
+
+    (void)state;
+    resource = LS_RESOURCE_HEAP;
+    for (int i = 0; i < 3; i++) {
+        uint32_t stack = ls_stack_table_intern(&ls_ledger.stacks, stacks[i], 2, 1);
+
+        ls_ledger_acquire(resource, stack, 100, 1, 1);
+        ls_ledger_drain();
+        ls_ledger_settle_sites(ls_stack_table_count(&ls_ledger.stacks), &code);
+        sites[i] = ls_ledger.stack_sites[resource][stack];
+    }
+    assert_ptr_equal(sites[0], sites[1]);
+    assert_int_equal(sites[0]->origin, LS_SITE_ENGINE_HEAP);
+    assert_false(sites[0]->in_js);
+    assert_ptr_not_equal(sites[0], sites[2]);
+    assert_int_equal(sites[2]->origin, LS_SITE_OF_PROGRAM);
+    assert_true(sites[2]->in_js);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup(a_function_that_took_blocks_itself_keeps_them, next_resource),
         cmocka_unit_test_setup(code_that_was_not_optimised_has_nothing_inlined, next_resource),
         cmocka_unit_test_setup(an_optimised_function_without_a_past_is_a_site, next_resource),
+        cmocka_unit_test(what_the_engine_takes_for_itself_has_no_function),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -177,15 +177,8 @@ COLLECT = ("--expose-gc", "--max-old-space-size=512")
 NATURAL = ("--max-old-space-size=512",)
 
 
-# V8's tables of its pages grow with a heap that leaks, under whichever function called the collector.
-PAGES = (("heap", "(anonymous)"), ("heap", "v8::internal::*"))
-
-
-def js_leak(case, function, note, kind="js", arguments=COLLECT, also=PAGES, **more):
-    if kind == "js" and isinstance(function, str):
-        # V8's sampler keeps a block for each sample that lives, under the function that it sampled.
-        also = also + (("heap", function),)
-    return leak("leaks.js", case, kind, function, note, arguments=arguments, also=also, **more)
+def js_leak(case, function, note, kind="js", arguments=COLLECT, **more):
+    return leak("leaks.js", case, kind, function, note, arguments=arguments, **more)
 
 
 def js_control(case, note, kind="js", arguments=COLLECT, **more):
@@ -199,13 +192,15 @@ NODE_LEAKS = [
             arguments=NATURAL, seconds=24),
     js_leak("timers", "retryLater", "intervals that close over requests"),
     js_leak("buffers", "keepBody", "Buffers in a list", kind="heap", modes=BOTH),
+    js_leak("buffers_alone", "keepBody", "the same, and V8's own collections", kind="heap",
+            arguments=NATURAL, seconds=20),
     js_leak("promises", "waitForReply", "promises that nobody settles"),
     js_leak("global", "recordAccess", "a module's own list"),
     js_leak("workers", "startWorker", "workers that are never terminated", kind="thread",
             seconds=24, also=ANYTHING, sample="64K"),
     # Node makes the socket in a turn of its own, after the address was looked up.
     js_leak("sockets", "internalConnect", "connections that nobody ends", kind="socket",
-            also=PAGES + (("js", "callPeer"), ("heap", "callPeer"))),
+            also=(("js", "callPeer"), ("heap", "callPeer"))),
     js_leak("array_buffers", "decodeFrame", "typed arrays", kind="heap"),
     js_leak("errors", "rememberFailure", "Error objects with their stacks"),
     js_leak("contexts", "openContext", "contexts of AsyncLocalStorage by id"),
@@ -228,8 +223,7 @@ NODE_CONTROLS = [
                quiet_after=8),
     js_control("zlib", "streams of zlib", kind="heap"),
     js_control("zlib_alone", "streams of zlib, collected when V8 likes", kind="heap",
-               arguments=NATURAL,
-               known_wrong="until V8 first collects, what its objects hold outside of it only grows"),
+               arguments=NATURAL),
     js_control("bodies", "the last 64 Buffers", kind="heap", modes=BOTH),
     js_control("weak", "weak references and what finalises them", arguments=NATURAL),
     js_control("burst", "2,000 promises at once, settled in four seconds"),

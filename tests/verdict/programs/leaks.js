@@ -153,6 +153,7 @@ runCase({
     },
     timers: () => serve(500, retryLater),
     buffers: () => serve(12, keepBody),
+    buffers_alone: () => serve(40, keepBody),
     promises: () => serve(500, waitForReply),
     global: () => serve(600, recordAccess),
     workers: () => serve(1.5, startWorker),
