@@ -98,6 +98,7 @@ group "victims" python3 tests/preload/run.py --build build/dev
 group "the verdicts' runner" python3 tests/verdict/test_run.py
 group "forecasts" python3 tests/verdict/limits.py --build build/dev $long
 group "verdicts" python3 tests/verdict/run.py --build build/dev $long
+[ -z "$long" ] || group "rates of false alarms" build/dev/tests/unit/test_trend_rates 400
 group "node" python3 tests/node/run.py --library build/dev/libleakshim.so --nodes 20,22,24,25 \
     --short 18,debian $long
 group "node, every block from jemalloc" \

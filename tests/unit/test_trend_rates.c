@@ -26,8 +26,8 @@
 #define ALARMS_OF_ONE_KIND 51.0
 #define NEVER              99999
 
-static unsigned hours = 20;
-static unsigned leaks = 40;
+static unsigned hours = 10;
+static unsigned leaks = 12;
 static struct simulated_site site; /* too large for a small stack */
 
 /* One site under watch: its history and what was said of it last. */
