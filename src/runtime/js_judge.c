@@ -44,10 +44,8 @@
 /* The first of the two may rest on fewer samples than the second. */
 #define SIGHTING_SAMPLES 6.0
 #define SIGHTING_SHARE   (1.0 / 3)
-/* What a leak kept is looked for when it is worth so many standard errors; this share of it has to
- * be there. */
-#define GROWN_SCORE 2.0
-#define GROWN_SHARE (1.0 / 3)
+/* What a leak kept is looked for when it is worth so many standard errors. */
+#define GROWN_SCORE 1.5
 /* A fade is no fade when the heir gains this share of what the site used to. */
 #define MOVED_SHARE 0.5
 
@@ -58,10 +56,9 @@ struct evidence {
     double measured_bytes;  /* live then */
     double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
                                even; 0: none */
-    /* At the measured reading that the last comparison was made at, and what that showed. */
+    /* At a measured reading an interval ago or more, and whether it had grown by then. */
     double inclusive_bytes;
-    double live_bytes;
-    uint64_t compared_ns;
+    uint64_t inclusive_ns;
     bool stands_still;
     double kept_bytes_per_s;
     double error_bytes_per_s;
@@ -191,34 +188,27 @@ static void inherit(struct evidence *evidence, const struct evidence *inner, uin
     evidence->holds = judged_already ? inner->held_before : inner->holds;
 }
 
-/*
- * What a leak keeps adds to what was there. What is kept in place of other things does not: a cache
- * that turns over slowly looks even for as long as a life in it takes. Asked when what is kept
- * since the last time is more than sampling hides: some heaps are collected many times a second,
- * and beside much churn a leak takes many readings to be seen.
- */
-static void watch_gain(struct evidence *evidence, const struct ls_js_site *source,
-                       const struct ls_v8_retention *retention, uint64_t now_ns)
+/* Some heaps are collected many times a second: what grows is to have grown by more than sampling
+ * hides. Where all but a part of a site comes and goes, that takes many readings. */
+static bool may_have_grown(const struct evidence *evidence, const struct ls_js_site *source,
+                           uint64_t now_ns)
 {
-    double since_s = (double)(now_ns - evidence->compared_ns) / (double)LS_NS_PER_S;
-    double expected = retention->kept_bytes_per_s * since_s;
-    double weight = retention->samples > 0
-                        ? retention->kept_bytes_per_s * retention->window_s / retention->samples
-                        : 0;
-    double error = ls_math_sqrt(2 * source->inclusive_bytes * weight);
+    double since_s = (double)(now_ns - evidence->inclusive_ns) / (double)LS_NS_PER_S;
+    double expected = evidence->kept_bytes_per_s * since_s;
 
-    if (evidence->compared_ns != 0) {
-        if (now_ns - evidence->compared_ns < ls_runtime.options.interval_ns ||
-            expected < GROWN_SCORE * error)
-            return;
-        evidence->stands_still =
-            source->inclusive_bytes - evidence->inclusive_bytes < GROWN_SHARE * expected ||
-            (!evidence->has_taken_over &&
-             source->live_bytes - evidence->live_bytes < GROWN_SHARE * expected);
-    }
+    return now_ns - evidence->inclusive_ns >= ls_runtime.options.interval_ns &&
+           expected * expected >=
+               GROWN_SCORE * GROWN_SCORE * 2 * source->inclusive_bytes * evidence->bytes_per_sample;
+}
+
+static void watch_inclusive(struct evidence *evidence, const struct ls_js_site *source,
+                            uint64_t now_ns)
+{
+    if (evidence->inclusive_ns != 0 && !may_have_grown(evidence, source, now_ns))
+        return;
+    evidence->stands_still = source->inclusive_bytes <= evidence->inclusive_bytes;
     evidence->inclusive_bytes = source->inclusive_bytes;
-    evidence->live_bytes = source->live_bytes;
-    evidence->compared_ns = now_ns;
+    evidence->inclusive_ns = now_ns;
 }
 
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
@@ -242,7 +232,7 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
         return;
     /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
      * function grows only with a leak. */
-    watch_gain(evidence, source, &retention, reading->taken_ns);
+    watch_inclusive(evidence, source, reading->taken_ns);
     evidence->measured_ns = reading->taken_ns;
     evidence->measured_bytes = source->live_bytes;
     evidence->heir_bytes = heir_bytes(evidence);
