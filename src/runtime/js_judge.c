@@ -33,6 +33,8 @@
  * it for some intervals: what filled up meanwhile, at start-up above all, is no longer even. */
 #define CONFIRM_RATIO     1.75
 #define CONFIRM_INTERVALS 3.5
+/* By so many standard errors the site must have gained since before its window. */
+#define GAIN_SCORE 4.0
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
@@ -211,6 +213,35 @@ static void watch_inclusive(struct evidence *evidence, const struct ls_js_site *
     evidence->inclusive_ns = now_ns;
 }
 
+/* What the site held at the last of its readings before that time; 0 when there was none. */
+static double bytes_before(const struct ls_site *site, double time_s)
+{
+    double bytes = 0;
+
+    for (uint32_t i = 0; i < site->history.count; i++) {
+        const struct ls_history_point *point = &site->history.points[i];
+
+        if (point->time_s - (double)point->lag_s <= time_s)
+            bytes = (double)point->live_bytes;
+    }
+    return bytes;
+}
+
+/* Whether the site holds more than before the window, by more than chance: of a full cache that
+ * turns over slowly, too, what is allocated stays evenly, and takes the place of what goes. What
+ * came and what went are counts of samples. */
+static bool has_gained(const struct ls_site *site, const struct evidence *evidence,
+                       const struct ls_js_reading *reading, double live_bytes, double window_s)
+{
+    double taken_s =
+        (double)(reading->taken_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
+    double gain = live_bytes - bytes_before(site, taken_s - window_s);
+    double came = evidence->kept_bytes_per_s * window_s;
+    double left = came > gain ? came - gain : 0;
+
+    return gain >= GAIN_SCORE * ls_math_sqrt((came + left) * evidence->bytes_per_sample);
+}
+
 void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                          const struct ls_js_site *source)
 {
@@ -251,7 +282,9 @@ void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading 
     }
     if (evidence->sighted_after_s == 0)
         evidence->sighted_after_s = retention.window_s;
-    evidence->holds = evidence->holds || is_confirmed(evidence, &retention);
+    evidence->holds = evidence->holds ||
+                      (is_confirmed(evidence, &retention) &&
+                       has_gained(site, evidence, reading, judged.live_bytes, retention.window_s));
 }
 
 void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source)
