@@ -26,6 +26,12 @@ void ls_engine_code_start(void)
     engine_address = (uintptr_t)dlsym(RTLD_DEFAULT, "_ZN2v87Isolate10GetCurrentEv");
 }
 
+bool ls_engine_code_owns(const struct ls_module *module)
+{
+    return module == NULL ||
+           (engine_address >= module->text_start && engine_address < module->text_end);
+}
+
 static bool starts_with_one_of(const char *name, const char *const *prefixes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -103,7 +103,8 @@ static void withhold(const struct ls_site *site, double now_s, struct ls_trend_v
     ls_js_sites_totals(&js);
     if (site->origin >= LS_SITE_ENGINE_HEAP)
         verdict->verdict = LS_VERDICT_STEADY;
-    else if (js.isolates > 0 && !ls_js_held_may_rise(site, verdict, now_s, interval_s()))
+    else if (js.isolates > 0 && ls_engine_code_owns(site->module) &&
+             !ls_js_held_may_rise(site, verdict, now_s, interval_s()))
         verdict->verdict = LS_VERDICT_LEARNING;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = 0;

@@ -226,6 +226,9 @@ void ls_names_after_fork(void);
 /* --- engine_code.c --- */
 /* Finds V8, where there is any. From the constructor. */
 void ls_engine_code_start(void);
+/* Whether memory that such a site's module takes is V8's to free: the module of V8 itself, or none.
+ * What an add-on takes is the add-on's. */
+bool ls_engine_code_owns(const struct ls_module *module);
 /* Each frame whose name may tell whether V8 took the block for itself. */
 typedef void ls_engine_code_visit(void *context, const struct ls_module *module, uintptr_t pc);
 void ls_engine_code_each(const struct ls_stack *stack, ls_engine_code_visit *visit, void *context);

@@ -190,7 +190,7 @@ def burst(place, node):
     require("rising" not in verdicts, f"sockets are {verdicts}")
     last = [one for one in summaries if not one["final"]][-1]
     peak = max(site["peak_live_count"] for site in last["sites"] if site["resource"] == "socket")
-    require(peak >= most / 2, f"a place's peak is {peak}, of {most} sockets in all")
+    require(peak >= most // 2, f"a place's peak is {peak}, of {most} sockets in all")
     require(any(line.startswith("Peaks that have passed") for line in first_lines(place.runs, 60)),
             "summary.txt does not tell of the burst")
     left = sum(site["live_count"] for site in last["sites"] if site["resource"] == "socket")
