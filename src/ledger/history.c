@@ -7,7 +7,7 @@ static struct ls_history_point merged(const struct ls_history_point *older,
                                       const struct ls_history_point *newer)
 {
     struct ls_history_point lower = newer->live_bytes < older->live_bytes ? *newer : *older;
-    double reading_s = lower.time_s - (double)lower.lag_s;
+    double reading_s = ls_history_time(&lower);
 
     lower.time_s = newer->time_s;
     lower.lag_s = (float)(newer->time_s - reading_s);

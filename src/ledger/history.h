@@ -34,6 +34,12 @@ struct ls_history {
     uint32_t count;
 };
 
+/* When the reading was made, within its span. */
+static inline double ls_history_time(const struct ls_history_point *point)
+{
+    return point->time_s - (double)point->lag_s;
+}
+
 /* `time_s` must not decrease from call to call; one that does is ignored. */
 void ls_history_add(struct ls_history *history, struct ls_history_point point);
 

@@ -49,17 +49,12 @@ static double collection_before(double time_s)
     return -1;
 }
 
-static double time_of(const struct ls_history_point *point)
-{
-    return point->time_s - (double)point->lag_s;
-}
-
 /* Of the points at and after that time the first, or the lowest: what a collection frees,
  * finalisers may free an interval later. */
 static double bytes_at(const struct ls_history *history, double time_s)
 {
     for (uint32_t i = 0; i < history->count; i++) {
-        if (time_of(&history->points[i]) >= time_s)
+        if (ls_history_time(&history->points[i]) >= time_s)
             return (double)history->points[i].live_bytes;
     }
     return 0;
@@ -72,7 +67,7 @@ static double least_since(const struct ls_history *history, double time_s)
     for (uint32_t i = 0; i < history->count; i++) {
         double bytes = (double)history->points[i].live_bytes;
 
-        if (time_of(&history->points[i]) >= time_s && (least < 0 || bytes < least))
+        if (ls_history_time(&history->points[i]) >= time_s && (least < 0 || bytes < least))
             least = bytes;
     }
     return least;
@@ -86,7 +81,7 @@ static bool has_outlived(const struct ls_history *history, const struct ls_trend
     double latest_s = collection_s - COLLECTIONS_APART * interval_s;
     double from_s =
         collection_before(verdict->window_start_s < latest_s ? verdict->window_start_s : latest_s);
-    double first_s = time_of(&history->points[0]);
+    double first_s = ls_history_time(&history->points[0]);
     double share = KEPT_SHARE;
 
     if (from_s < first_s) {
@@ -107,7 +102,7 @@ bool ls_js_held_may_rise(const struct ls_site *site, const struct ls_trend_verdi
     if (!site->in_js || history->count == 0 ||
         (site->resource != LS_RESOURCE_HEAP && site->resource != LS_RESOURCE_MAP))
         return true;
-    since_s = time_of(&history->points[0]);
+    since_s = ls_history_time(&history->points[0]);
     if (collection_s > since_s) {
         if (has_outlived(history, verdict, collection_s, interval_s))
             return true;

@@ -221,7 +221,7 @@ static double bytes_before(const struct ls_site *site, double time_s)
     for (uint32_t i = 0; i < site->history.count; i++) {
         const struct ls_history_point *point = &site->history.points[i];
 
-        if (point->time_s - (double)point->lag_s <= time_s)
+        if (ls_history_time(point) <= time_s)
             bytes = (double)point->live_bytes;
     }
     return bytes;
@@ -324,11 +324,6 @@ static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
            CONTINUING_SHARE * expected;
 }
 
-static double time_of(const struct ls_history_point *point)
-{
-    return point->time_s - (double)point->lag_s;
-}
-
 /* The last point of the series up to which it holds at most so much; else the first. */
 static uint32_t point_below(const struct ls_history *history, uint32_t first, double bytes)
 {
@@ -345,7 +340,7 @@ static uint32_t point_at(const struct ls_history *history, double time_s)
 {
     uint32_t found = 0;
 
-    while (found + 1 < history->count && time_of(&history->points[found + 1]) <= time_s)
+    while (found + 1 < history->count && ls_history_time(&history->points[found + 1]) <= time_s)
         found++;
     return found;
 }
@@ -374,8 +369,8 @@ static bool has_moved(const struct ls_site *site, const struct ls_site *heir)
 
     if (heir == NULL || heir->history.count == 0 || history->count == 0)
         return false;
-    last_s = time_of(&history->points[history->count - 1]);
-    middle_s = (time_of(&history->points[0]) + last_s) / 2;
+    last_s = ls_history_time(&history->points[history->count - 1]);
+    middle_s = (ls_history_time(&history->points[0]) + last_s) / 2;
     return gain_since(&heir->history, point_at(&heir->history, middle_s)) >=
            MOVED_SHARE * ((double)history->points[point_at(history, middle_s)].live_bytes -
                           (double)history->points[0].live_bytes);
@@ -410,7 +405,7 @@ static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
 
 static bool heap_lacks(const struct ls_site *site, uint32_t first, double since_s)
 {
-    double first_s = time_of(&site->history.points[first]);
+    double first_s = ls_history_time(&site->history.points[first]);
     struct ls_whole_gain gain;
 
     ls_js_sites_heap_gain(site, first_s > since_s ? first_s : since_s, &gain);

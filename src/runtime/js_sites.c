@@ -252,7 +252,7 @@ double ls_js_sites_heap_since(const struct ls_site *site)
 
         if (!holds(&isolates[i], site))
             continue;
-        first_s = isolates[i].heap->points[0].time_s - (double)isolates[i].heap->points[0].lag_s;
+        first_s = ls_history_time(&isolates[i].heap->points[0]);
         if (since_s < 0 || first_s < since_s)
             since_s = first_s;
     }

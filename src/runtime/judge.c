@@ -79,7 +79,7 @@ static size_t points_of(const struct ls_history *history, struct ls_trend_point 
 {
     for (uint32_t i = 0; i < history->count; i++) {
         points[i] = (struct ls_trend_point){
-            .time_s = history->points[i].time_s - (double)history->points[i].lag_s,
+            .time_s = ls_history_time(&history->points[i]),
             .live_bytes = history->points[i].live_bytes,
             .live_count = history->points[i].live_count,
             .error_bytes = history->points[i].error_bytes,

@@ -37,7 +37,7 @@ static void copy_points(struct ls_arena *arena, const struct ls_site *site,
         return;
     for (uint32_t i = 0; i < site->history.count; i++) {
         points[i] = (struct ls_snapshot_point){
-            .time_s = site->history.points[i].time_s - (double)site->history.points[i].lag_s,
+            .time_s = ls_history_time(&site->history.points[i]),
             .live_bytes = site->history.points[i].live_bytes,
             .live_count = site->history.points[i].live_count,
         };

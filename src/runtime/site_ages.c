@@ -54,7 +54,7 @@ static uint32_t point_at(const struct ls_history *history, double time_s)
     while (first < end) {
         uint32_t middle = (first + end) / 2;
 
-        if (time_s <= history->points[middle].time_s - (double)history->points[middle].lag_s)
+        if (time_s <= ls_history_time(&history->points[middle]))
             end = middle;
         else
             first = middle + 1;

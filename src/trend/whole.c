@@ -14,16 +14,11 @@
  * fits into V8's young generation. */
 #define CERTAIN_BYTES (8.0 * 1024 * 1024)
 
-static double time_of(const struct ls_history_point *point)
-{
-    return point->time_s - (double)point->lag_s;
-}
-
 static uint32_t first_since(const struct ls_history *whole, double since_s)
 {
     uint32_t first = 0;
 
-    while (first + 1 < whole->count && time_of(&whole->points[first + 1]) <= since_s)
+    while (first + 1 < whole->count && ls_history_time(&whole->points[first + 1]) <= since_s)
         first++;
     return first;
 }
@@ -32,8 +27,8 @@ static uint32_t first_since(const struct ls_history *whole, double since_s)
  * one reading: growth and its bends are no scatter. */
 static double squared_residual(const struct ls_history_point *point)
 {
-    double before_s = time_of(point) - time_of(point - 1);
-    double after_s = time_of(point + 1) - time_of(point);
+    double before_s = ls_history_time(point) - ls_history_time(point - 1);
+    double after_s = ls_history_time(point + 1) - ls_history_time(point);
     double weight = before_s + after_s > 0 ? after_s / (before_s + after_s) : 0.5;
     double residual = (double)point->live_bytes - weight * (double)point[-1].live_bytes -
                       (1 - weight) * (double)point[1].live_bytes;
@@ -43,16 +38,16 @@ static double squared_residual(const struct ls_history_point *point)
 
 static double rise(const struct ls_history *whole, uint32_t first, double since_s)
 {
-    double middle_s = (since_s + time_of(&whole->points[whole->count - 1])) / 2;
+    double middle_s = (since_s + ls_history_time(&whole->points[whole->count - 1])) / 2;
     double least = (double)whole->points[first].live_bytes;
     double most = 0;
 
     for (uint32_t i = first; i < whole->count; i++) {
         double bytes = (double)whole->points[i].live_bytes;
 
-        if (time_of(&whole->points[i]) <= middle_s && bytes < least)
+        if (ls_history_time(&whole->points[i]) <= middle_s && bytes < least)
             least = bytes;
-        if (time_of(&whole->points[i]) >= middle_s && bytes > most)
+        if (ls_history_time(&whole->points[i]) >= middle_s && bytes > most)
             most = bytes;
     }
     return most > least ? most - least : 0;

@@ -66,7 +66,7 @@ struct ls_trend_series simulation_series(struct simulation_history *history)
 {
     for (size_t i = 0; i < history->kept.count; i++) {
         history->points[i] = (struct ls_trend_point){
-            .time_s = history->kept.points[i].time_s - (double)history->kept.points[i].lag_s,
+            .time_s = ls_history_time(&history->kept.points[i]),
             .live_bytes = (double)history->kept.points[i].live_bytes,
             .live_count = (double)history->kept.points[i].live_count,
             .error_bytes = (double)history->kept.points[i].error_bytes,
