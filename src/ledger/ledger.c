@@ -180,7 +180,7 @@ static void account_acquire(struct ls_live_slot *slot)
 
 double ls_ledger_slot_amount(const struct ls_live_slot *slot, const struct ls_site *site)
 {
-    double number = slot->weight < 0 ? -slot->weight : slot->weight;
+    double number = ls_live_slot_number(slot);
 
     return ls_site_is_counted(site) ? number : number * (double)slot->size;
 }
@@ -239,7 +239,6 @@ void ls_ledger_drain(void)
     uint64_t event;
 
     drained_ns = ls_clock_coarse_ns();
-
     for (; left > 0 && ls_ring_pop(&ls_ledger.ring, &event); left--) {
         struct ls_live_handle handle = handle_of(event);
         struct ls_live_slot *slot = ls_live_set_find(&ls_ledger.live, handle);

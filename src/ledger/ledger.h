@@ -79,23 +79,24 @@ void ls_ledger_drain(void);
 struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack);
 /* The sum over all stacks. */
 void ls_ledger_sum(enum ls_resource resource, struct ls_tally *sum);
-/* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
- * first seen after the last ls_modules_refresh and wait for the next one. NULL: no frames are told
- * apart. */
+/* What frames are, as those know who know the engine. */
 struct ls_ledger_code {
     /* The frames by which a JIT engine calls native code. */
     bool (*is_dispatch)(const struct ls_module *module, uintptr_t pc);
     /* Whether the engine took it for itself. */
     enum ls_site_engine (*engine_of)(const struct ls_stack *stack);
 };
+/* Recomputes every native site's tally from its stacks. Stacks at or above `stacks_known` were
+ * first seen after the last ls_modules_refresh and wait for the next one. NULL: no frames are told
+ * apart. */
 void ls_ledger_settle_sites(uint32_t stacks_known, const struct ls_ledger_code *code);
 /* Index of the innermost frame that no module owns; the depth when there is none. */
 uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack);
 /* The site of a stack, and of a live slot; NULL before it has been settled. */
 struct ls_site *ls_ledger_site_of(enum ls_resource resource, uint32_t stack);
+struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 /* What the slot stands for, in the unit its site is judged by: bytes, or resources. */
 double ls_ledger_slot_amount(const struct ls_live_slot *slot, const struct ls_site *site);
-struct ls_site *ls_ledger_slot_site(const struct ls_live_slot *slot);
 
 void ls_ledger_after_fork(void);
 

@@ -43,6 +43,12 @@ struct ls_live_slot {
     uint64_t acquired_ns;
 };
 
+/* Resources it stands for, wherever these are counted. */
+static inline double ls_live_slot_number(const struct ls_live_slot *slot)
+{
+    return slot->weight < 0 ? -slot->weight : slot->weight;
+}
+
 #define LS_LIVE_CHUNK_SLOTS 1024
 #define LS_LIVE_CHUNKS_MAX  65536
 

@@ -61,7 +61,7 @@ static void count_slot(void *context, uint32_t index, struct ls_live_slot *slot)
 {
     (void)index;
     count_age(context, ls_ledger_slot_site(slot), slot->acquired_ns,
-              (float)(slot->weight < 0 ? -slot->weight : slot->weight));
+              (float)ls_live_slot_number(slot));
 }
 
 static void count_mapping(void *context, uint32_t stack, uint64_t bytes, uint64_t acquired_ns)
