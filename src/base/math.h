@@ -9,6 +9,8 @@
 #ifndef LS_BASE_MATH_H
 #define LS_BASE_MATH_H
 
+#include <stdbool.h>
+
 /*
  * Natural logarithm of x in (0, inf), subnormal numbers included; error under 1e-14. -infinity at
  * 0, NaN below. With x = 2^k m and m in [1/sqrt 2, sqrt 2), log x = k log 2 + 2 artanh f where
@@ -34,6 +36,12 @@ double ls_math_expm1(double x);
 static inline double ls_math_sqrt(double x)
 {
     return __builtin_sqrt(x);
+}
+
+/* Neither NaN nor infinite, and above 0. */
+static inline bool ls_math_is_positive(double x)
+{
+    return x > 0.0 && x - x == 0.0;
 }
 
 /*

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/math.h"
 #include "base/text.h"
 #include "report/units.h"
 #include "report/writers.h"
@@ -8,9 +9,7 @@
 
 static bool has_limit(const struct ls_snapshot *snapshot)
 {
-    double limit = snapshot->process.limit_bytes;
-
-    return limit > 0 && limit - limit == 0.0;
+    return ls_math_is_positive(snapshot->process.limit_bytes);
 }
 
 /* V8 limits its own heap, not what is resident: it counts only once that heap is what grows. */

@@ -15,6 +15,13 @@
 #include "system/process.h"
 #include "trend/episode.h"
 
+/* What is read once for a whole judgement. */
+struct moment {
+    double now_s;
+    struct ls_process_memory memory;
+    struct ls_js_totals js;
+};
+
 struct judged {
     struct ls_trend_verdict verdict;
     struct ls_trend_episode episode;
@@ -75,6 +82,11 @@ void ls_judge_remember(struct ls_site *site, double now_s)
     ls_history_add(&site->history, point);
 }
 
+static void remember_bytes(struct ls_history *history, double now_s, double bytes)
+{
+    ls_history_add(history, (struct ls_history_point){.time_s = now_s, .live_bytes = (float)bytes});
+}
+
 static size_t points_of(const struct ls_history *history, struct ls_trend_point *points)
 {
     for (uint32_t i = 0; i < history->count; i++) {
@@ -94,23 +106,21 @@ static double interval_s(void)
 }
 
 /* Growth of V8's own is that of its heap, which is judged by who fills it. */
-static void withhold(const struct ls_site *site, double now_s, struct ls_trend_verdict *verdict)
+static void withhold(const struct ls_site *site, const struct moment *moment,
+                     struct ls_trend_verdict *verdict)
 {
-    struct ls_js_totals js;
-
     if (verdict->verdict != LS_VERDICT_RISING)
         return;
-    ls_js_sites_totals(&js);
     if (site->origin >= LS_SITE_ENGINE_HEAP)
         verdict->verdict = LS_VERDICT_STEADY;
-    else if (js.isolates > 0 && ls_engine_code_owns(site->module) &&
-             !ls_js_held_may_rise(site, verdict, now_s, interval_s()))
+    else if (moment->js.isolates > 0 && ls_engine_code_owns(site->module) &&
+             !ls_js_held_may_rise(site, verdict, moment->now_s, interval_s()))
         verdict->verdict = LS_VERDICT_LEARNING;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = 0;
 }
 
-static void judge_site(const struct ls_site *site, double now_s, double rss_bytes,
+static void judge_site(const struct ls_site *site, const struct moment *moment,
                        unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
@@ -122,7 +132,7 @@ static void judge_site(const struct ls_site *site, double now_s, double rss_byte
         .step_s = interval_s(),
         .interval_s = interval_s(),
         .warmup_s = 0,
-        .process_bytes = rss_bytes,
+        .process_bytes = (double)moment->memory.resident_bytes,
         .sites_tested = sites_tested,
         .count_only = ls_site_is_counted(site),
     };
@@ -133,7 +143,7 @@ static void judge_site(const struct ls_site *site, double now_s, double rss_byte
     if (ls_site_ages_of(site, &ages))
         series.ages = &ages;
     ls_trend_judge(&series, &place->verdict);
-    withhold(site, now_s, &place->verdict);
+    withhold(site, moment, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
         ls_js_judge_site(site, sites_tested, &place->verdict);
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);
@@ -228,20 +238,13 @@ static void consider(const struct ls_trend_limit *limit, const char *source,
 /* Slope of V8's committed heap, up to the summary before this one. */
 static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
 {
-    double times[LS_HISTORY_POINTS];
-    double values[LS_HISTORY_POINTS];
-    uint32_t count = v8_heap_history.count;
+    struct ls_trend_point points[LS_HISTORY_POINTS];
+    size_t count = points_of(&v8_heap_history, points);
 
     if (js->isolates == 0)
         return 0;
-    ls_history_add(
-        &v8_heap_history,
-        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)js->total_heap_bytes});
-    for (uint32_t i = 0; i < count; i++) {
-        times[i] = v8_heap_history.points[i].time_s - (double)v8_heap_history.points[i].lag_s;
-        values[i] = v8_heap_history.points[i].live_bytes;
-    }
-    return ls_trend_slope(times, values, count);
+    remember_bytes(&v8_heap_history, now_s, js->total_heap_bytes);
+    return ls_trend_recent_slope(points, count, count);
 }
 
 /* The option is what people set and what V8 stops at; the limit V8 tells has its young generation
@@ -274,10 +277,10 @@ static double js_heap_limit(const struct ls_js_totals *js)
 
 /* Each limit counts something else: a control group what all its processes hold, RLIMIT_AS
  * addresses, V8 what is in use in its heap once garbage is gone. */
-static void consider_limits(const struct ls_process_memory *memory, const struct ls_js_totals *js,
-                            double now_s, const struct ls_trend_process *process,
+static void consider_limits(const struct moment *moment, const struct ls_trend_process *process,
                             struct ls_judgement *judgement)
 {
+    const struct ls_js_totals *js = &moment->js;
     uint64_t held_bytes;
     struct ls_trend_limit group = {
         .used_bytes = judgement->rss_bytes,
@@ -289,19 +292,18 @@ static void consider_limits(const struct ls_process_memory *memory, const struct
     struct ls_trend_limit addresses = group;
     struct ls_trend_limit heap = {
         .used_bytes = js->fullest_used_bytes,
-        .used_age_s = now_s - js->fullest_used_at_s,
+        .used_age_s = moment->now_s - js->fullest_used_at_s,
         .rising_bytes_per_s = judgement->rising_js_bytes_per_s,
         .rising_error_per_s = ls_math_sqrt(judgement->rising_js_variance),
         .rising_sites = judgement->rising_js_bytes_per_s > 0,
         .after_collections = true,
     };
 
-    addresses.used_bytes = (double)memory->virtual_bytes;
+    addresses.used_bytes = (double)moment->memory.virtual_bytes;
     addresses.limit_bytes = (double)ls_process_address_limit();
     if (held_bytes > 0) {
         group.used_bytes = (double)held_bytes;
-        ls_history_add(&group_history,
-                       (struct ls_history_point){.time_s = now_s, .live_bytes = (float)held_bytes});
+        remember_bytes(&group_history, moment->now_s, (double)held_bytes);
     }
     consider(&group, "cgroup", held_bytes > 0 ? &group_history : &resident_history, process,
              judgement);
@@ -312,11 +314,11 @@ static void consider_limits(const struct ls_process_memory *memory, const struct
     consider(&heap, "v8", js->fullest_heap, process, judgement);
 }
 
-static void judge_process(const struct ls_process_memory *memory, double now_s,
-                          double tracked_bytes_per_s, struct ls_judgement *judgement)
+static void judge_process(const struct moment *moment, double tracked_bytes_per_s,
+                          struct ls_judgement *judgement)
 {
+    const struct ls_js_totals *js = &moment->js;
     struct ls_trend_point points[LS_HISTORY_POINTS];
-    struct ls_js_totals js;
     struct ls_trend_process process = {
         .resident = points,
         .count = points_of(&resident_history, points),
@@ -331,11 +333,10 @@ static void judge_process(const struct ls_process_memory *memory, double now_s,
         .resident_bytes = judgement->rss_bytes,
     };
 
-    ls_js_sites_totals(&js);
-    process.tracked_bytes_per_s += v8_heap_growth(&js, now_s);
-    judgement->v8_heap_bytes = js.isolates > 0 ? js.total_heap_bytes : -1;
+    process.tracked_bytes_per_s += v8_heap_growth(js, moment->now_s);
+    judgement->v8_heap_bytes = js->isolates > 0 ? js->total_heap_bytes : -1;
     ls_trend_judge_process(&process, &judgement->process);
-    consider_limits(memory, &js, now_s, &process, judgement);
+    consider_limits(moment, &process, judgement);
     if (judgement->process.state != LS_PROCESS_LEAKING &&
         judgement->learning_js_bytes > UNJUDGED_SHARE * judgement->rss_bytes)
         judgement->process.state = LS_PROCESS_LEARNING;
@@ -384,9 +385,8 @@ static void remember_sites(double now_s)
 
 void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
 {
-    double now_s = seconds(now_ns - ls_runtime.watched_since_ns);
+    struct moment moment = {.now_s = seconds(now_ns - ls_runtime.watched_since_ns)};
     double tracked_bytes_per_s = 0;
-    struct ls_process_memory memory;
     unsigned live_of_kind[LS_RESOURCE_COUNT] = {0};
     unsigned live = look_over_sites(live_of_kind);
 
@@ -395,29 +395,26 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
         return;
     }
     *judgement = (struct ls_judgement){.limit_source = "none", .v8_heap_bytes = -1};
-    ls_process_read_memory(&memory);
-    judgement->rss_bytes = (double)memory.resident_bytes;
-    judgement->file_bytes = (double)memory.resident_file_bytes;
-    ls_history_add(
-        &resident_history,
-        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.resident_bytes});
-    ls_history_add(
-        &address_history,
-        (struct ls_history_point){.time_s = now_s, .live_bytes = (float)memory.virtual_bytes});
-    remember_sites(now_s);
+    ls_process_read_memory(&moment.memory);
+    ls_js_sites_totals(&moment.js);
+    judgement->rss_bytes = (double)moment.memory.resident_bytes;
+    judgement->file_bytes = (double)moment.memory.resident_file_bytes;
+    remember_bytes(&resident_history, moment.now_s, judgement->rss_bytes);
+    remember_bytes(&address_history, moment.now_s, (double)moment.memory.virtual_bytes);
+    remember_sites(moment.now_s);
     if (ls_js_sites_collected())
-        ls_js_held_collected(now_s);
+        ls_js_held_collected(moment.now_s);
     ls_site_ages_take();
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         const struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
-        judge_site(site, now_s, judgement->rss_bytes, tests_of(live_of_kind[site->resource], live));
+        judge_site(site, &moment, tests_of(live_of_kind[site->resource], live));
         add_up(site, judgement, &tracked_bytes_per_s);
-        add_up_episode(site, now_s, judgement);
+        add_up_episode(site, moment.now_s, judgement);
     }
     ls_site_ages_drop();
-    judge_process(&memory, now_s, tracked_bytes_per_s, judgement);
-    last_judged_s = now_s;
+    judge_process(&moment, tracked_bytes_per_s, judgement);
+    last_judged_s = moment.now_s;
     last_judgement = *judgement;
 }
 
@@ -431,7 +428,6 @@ void ls_judge_after_fork(void)
     last_judged_s = 0;
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
-
         struct judged *place = place_of(site);
 
         if (place != NULL)

@@ -5,11 +5,6 @@
 #define RECENT_LENGTHS   3.0
 #define RECENT_INTERVALS 60.0
 
-static float live_of(const struct ls_trend_series *series, const struct ls_trend_point *point)
-{
-    return (float)(series->count_only ? point->live_count : point->live_bytes);
-}
-
 static void begin(struct ls_trend_episode *episode, const struct ls_trend_series *series,
                   double began_s)
 {
@@ -19,7 +14,7 @@ static void begin(struct ls_trend_episode *episode, const struct ls_trend_series
         first++;
     *episode = (struct ls_trend_episode){
         .state = LS_EPISODE_RISING,
-        .before = live_of(series, &series->points[first]),
+        .before = (float)ls_trend_live(series, &series->points[first]),
         .began_s = began_s,
     };
 }
@@ -31,7 +26,7 @@ void ls_trend_episode_follow(struct ls_trend_episode *episode, const struct ls_t
 
     if (series->count == 0)
         return;
-    live = live_of(series, &series->points[series->count - 1]);
+    live = (float)ls_trend_live(series, &series->points[series->count - 1]);
     if (verdict->verdict == LS_VERDICT_RISING) {
         if (episode->state == LS_EPISODE_NONE || episode->state == LS_EPISODE_DRAINED)
             begin(episode, series, verdict->window_start_s);

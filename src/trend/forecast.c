@@ -20,11 +20,6 @@ struct growth {
     double error;
 };
 
-static bool is_positive(double value)
-{
-    return value > 0.0 && value - value == 0.0;
-}
-
 double ls_trend_recent_slope(const struct ls_trend_point *points, size_t count, size_t last)
 {
     double times[LS_TREND_POINTS_MAX];
@@ -65,7 +60,7 @@ static struct growth growth_of(const struct ls_trend_process *process,
         return (struct growth){used.growth_bytes_per_s, used.growth_error_per_s};
     recent.rate = ls_trend_recent_slope(limit->used, limit->count, RECENT_POINTS);
     recent.error = used.growth_error_per_s;
-    if (limit->rising_sites > 0 && limit->after_collections && is_positive(recent.rate)) {
+    if (limit->rising_sites > 0 && limit->after_collections && ls_math_is_positive(recent.rate)) {
         /* Few points do not show their scatter: the other figure says how far off they may be. */
         recent.error = recent.rate - sites.rate;
         return recent;
@@ -91,10 +86,10 @@ void ls_trend_forecast(const struct ls_trend_process *process, const struct ls_t
     verdict->seconds_to_limit = -1.0;
     verdict->seconds_to_limit_low = -1.0;
     verdict->seconds_to_limit_high = -1.0;
-    if (!is_positive(limit->limit_bytes))
+    if (!ls_math_is_positive(limit->limit_bytes))
         return;
     growth = growth_of(process, limit);
-    if (!is_positive(growth.rate))
+    if (!ls_math_is_positive(growth.rate))
         return;
     unseen = UNSEEN_SHARE * growth.rate;
     either_way = NINE_OF_TEN * ls_math_sqrt(growth.error * growth.error + unseen * unseen);

@@ -1,3 +1,4 @@
+#include "base/math.h"
 #include "trend/trend.h"
 
 /* How far back to look when the resident size has no trend of its own: with a rising site, to
@@ -6,11 +7,6 @@
 #define POINTS_CALM   16
 /* Tracked bytes that make up less than this share of the resident growth do not explain it. */
 #define FRAGMENTING_SHARE 0.5
-
-static bool is_positive(double value)
-{
-    return value > 0.0 && value - value == 0.0;
-}
 
 void ls_trend_judge_process(const struct ls_trend_process *process,
                             struct ls_trend_process_verdict *verdict)
@@ -58,16 +54,7 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
         verdict->state = LS_PROCESS_CLEAN;
 
     rate = verdict->rss_growth_bytes_per_s;
-    if (is_positive(rate) && is_positive(process->rising_bytes_per_s))
+    if (ls_math_is_positive(rate) && ls_math_is_positive(process->rising_bytes_per_s))
         verdict->explained_growth_share =
             process->rising_bytes_per_s < rate ? process->rising_bytes_per_s / rate : 1.0;
-    ls_trend_forecast(process,
-                      &(struct ls_trend_limit){.used = process->resident,
-                                               .count = process->count,
-                                               .used_bytes = process->resident_bytes,
-                                               .limit_bytes = process->limit_bytes,
-                                               .rising_bytes_per_s = process->rising_bytes_per_s,
-                                               .rising_error_per_s = process->rising_error_per_s,
-                                               .rising_sites = process->rising_sites},
-                      verdict);
 }

@@ -27,7 +27,7 @@ static bool is_usable(double value)
 static void add_point(struct ls_track *track, const struct ls_trend_series *series, size_t i)
 {
     const struct ls_trend_point *point = &series->points[i];
-    double level = series->count_only ? point->live_count : point->live_bytes;
+    double level = ls_trend_live(series, point);
     double error = series->count_only ? 0.0 : point->error_bytes;
     double block = series->count_only ? 1.0 : 0.0;
 
@@ -56,7 +56,7 @@ int ls_track_init(struct ls_track *track, const struct ls_trend_series *series)
 
         if (!is_usable(point->time_s) || !is_usable(point->live_bytes) ||
             !is_usable(point->live_count) || !is_usable(point->error_bytes) ||
-            (series->count_only ? point->live_count : point->live_bytes) < 0.0)
+            ls_trend_live(series, point) < 0.0)
             return -EINVAL;
         if (i > 0 && point->time_s < series->points[i - 1].time_s)
             return -EINVAL;

@@ -71,6 +71,13 @@ struct ls_trend_verdict {
     double window_start_s;     /* first point that was judged */
 };
 
+/* What a point says of the resource, in the unit that is judged. */
+static inline double ls_trend_live(const struct ls_trend_series *series,
+                                   const struct ls_trend_point *point)
+{
+    return series->count_only ? point->live_count : point->live_bytes;
+}
+
 /* Judges one site. Never fails: too little or unusable input is LS_VERDICT_LEARNING. */
 void ls_trend_judge(const struct ls_trend_series *series, struct ls_trend_verdict *verdict);
 
@@ -93,7 +100,6 @@ struct ls_trend_process {
     unsigned drained_sites; /* that rose of late and have given back what they gained */
     unsigned kept_sites;    /* that rose of late and have not */
     double resident_bytes;  /* now */
-    double limit_bytes;     /* 0 when there is none */
 };
 
 struct ls_trend_process_verdict {
@@ -101,14 +107,14 @@ struct ls_trend_process_verdict {
     double rss_growth_bytes_per_s;
     double explained_growth_share; /* rising sites' growth over RSS growth, 0 to 1; 0 if RSS does
                                       not grow */
-    double seconds_to_limit;       /* -1 when not growing or without a limit */
+    /* Of the limit asked for: ls_trend_judge_process knows none and says -1. */
+    double seconds_to_limit; /* -1 when not growing or without a limit */
     /* In nine cases of ten it lies between these; -1 where seconds_to_limit is, and `high` also
      * where the growth is too uncertain to have an end in sight. */
     double seconds_to_limit_low;
     double seconds_to_limit_high;
 };
 
-/* The limit of `process` is one on its resident size. */
 void ls_trend_judge_process(const struct ls_trend_process *process,
                             struct ls_trend_process_verdict *verdict);
 

@@ -16,6 +16,7 @@
 struct resident {
     struct ls_trend_point points[LS_TREND_POINTS_MAX];
     struct ls_trend_process process;
+    double limit_bytes; /* on the resident size */
 };
 
 static void resident_init(struct resident *resident)
@@ -38,6 +39,17 @@ static struct ls_trend_process_verdict judge(const struct resident *resident)
     struct ls_trend_process_verdict verdict;
 
     ls_trend_judge_process(&resident->process, &verdict);
+    ls_trend_forecast(&resident->process,
+                      &(struct ls_trend_limit){
+                          .used = resident->process.resident,
+                          .count = resident->process.count,
+                          .used_bytes = resident->process.resident_bytes,
+                          .limit_bytes = resident->limit_bytes,
+                          .rising_bytes_per_s = resident->process.rising_bytes_per_s,
+                          .rising_error_per_s = resident->process.rising_error_per_s,
+                          .rising_sites = resident->process.rising_sites,
+                      },
+                      &verdict);
     return verdict;
 }
 
@@ -47,7 +59,7 @@ static void a_young_process_is_learning(void **state)
 
     (void)state;
     resident_init(&resident);
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     assert_int_equal(judge(&resident).state, LS_PROCESS_LEARNING);
     for (int i = 0; i < 5; i++)
         resident_add(&resident, 100 * MIB + 10 * MIB * i);
@@ -67,7 +79,7 @@ static void rising_sites_make_it_leaking_with_the_time_to_the_limit(void **state
     resident.process.rising_sites = 2;
     resident.process.rising_bytes_per_s = 0.48 * MIB;
     resident.process.tracked_bytes_per_s = 0.49 * MIB;
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_LEAKING);
     assert_true(fabs(verdict.rss_growth_bytes_per_s - 0.5 * MIB) < 1.0);
@@ -87,7 +99,7 @@ static void a_jumpy_resident_size_does_not_hide_a_rising_site(void **state)
         resident_add(&resident, jumps[i] * MIB);
     resident.process.rising_sites = 1;
     resident.process.rising_bytes_per_s = MIB;
-    resident.process.limit_bytes = 210 * MIB;
+    resident.limit_bytes = 210 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_LEAKING);
     assert_true(verdict.seconds_to_limit > 0.0 && verdict.seconds_to_limit <= 100.0);
@@ -104,7 +116,7 @@ static void a_resident_size_that_stands_still_takes_the_time_from_the_sites(void
         resident_add(&resident, 112 * MIB);
     resident.process.rising_sites = 1;
     resident.process.rising_bytes_per_s = 0.5 * MIB;
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_LEAKING);
     assert_true(fabs(verdict.seconds_to_limit - 800.0) < 1e-6);
@@ -121,7 +133,7 @@ static void a_leak_of_things_without_a_size_is_leaking_without_a_time(void **sta
     for (int i = 0; i < 10; i++)
         resident_add(&resident, 112 * MIB);
     resident.process.rising_sites = 1;
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_LEAKING);
     assert_true(verdict.seconds_to_limit == -1.0);
@@ -137,7 +149,7 @@ static void resident_growth_without_tracked_growth_is_fragmenting(void **state)
     for (int i = 0; i < 20; i++)
         resident_add(&resident, 100 * MIB + 2 * MIB * i);
     resident.process.tracked_bytes_per_s = 1000.0;
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_FRAGMENTING);
     assert_true(verdict.explained_growth_share == 0.0);
@@ -165,7 +177,7 @@ static void a_calm_process_is_clean_and_reaches_no_limit(void **state)
     resident_init(&resident);
     for (int i = 0; i < 40; i++)
         resident_add(&resident, 100 * MIB + (i % 4) * MIB);
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_CLEAN);
     assert_true(verdict.seconds_to_limit == -1.0);
@@ -181,7 +193,7 @@ static void a_process_at_its_limit_has_no_time_left(void **state)
         resident_add(&resident, 100 * MIB + 5 * MIB * i);
     resident.process.rising_sites = 1;
     resident.process.rising_bytes_per_s = 0.5 * MIB;
-    resident.process.limit_bytes = 128 * MIB;
+    resident.limit_bytes = 128 * MIB;
     assert_true(judge(&resident).seconds_to_limit == 0.0);
 }
 
@@ -194,7 +206,7 @@ static void unusable_readings_are_learning_and_give_sound_figures(void **state)
     resident_init(&resident);
     for (int i = 0; i < 12; i++)
         resident_add(&resident, i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : 1.0);
-    resident.process.limit_bytes = NAN;
+    resident.limit_bytes = NAN;
     resident.process.rising_bytes_per_s = NAN;
     verdict = judge(&resident);
     assert_int_equal(verdict.state, LS_PROCESS_LEARNING);
@@ -213,7 +225,7 @@ static void an_even_growth_has_an_interval_around_its_end(void **state)
     resident_init(&resident);
     for (int i = 0; i < 12; i++)
         resident_add(&resident, 100 * MIB + 5 * MIB * i);
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_true(verdict.seconds_to_limit_low > 0.85 * verdict.seconds_to_limit);
     assert_true(verdict.seconds_to_limit_low < verdict.seconds_to_limit);
@@ -233,7 +245,7 @@ static void the_interval_is_as_wide_as_the_sites_are_uncertain(void **state)
     resident.process.rising_sites = 1;
     resident.process.rising_bytes_per_s = MIB;
     resident.process.rising_error_per_s = 0.3 * MIB;
-    resident.process.limit_bytes = 512 * MIB;
+    resident.limit_bytes = 512 * MIB;
     verdict = judge(&resident);
     assert_true(verdict.seconds_to_limit_low > 250.0 && verdict.seconds_to_limit_low < 270.0);
     assert_true(verdict.seconds_to_limit_high > 790.0 && verdict.seconds_to_limit_high < 810.0);
