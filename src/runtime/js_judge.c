@@ -12,295 +12,27 @@
  *     full, and no longer; at one reading nobody can tell.
  *
  * Either is withdrawn when the heap itself has not risen, or the functions that the site takes over
- * from have fallen by as much; and the dates' when the series plainly fades.
- *
- * When V8 compiles a leaking function into its caller, the one holds what was allocated before, the
- * other what comes since, and neither alone looks like a leak: the caller then is judged by the
- * dates of both, and goes on with what was known of the one inside.
+ * from have fallen by as much, or when it plainly has stopped since; and the dates' when the series
+ * plainly fades.
  */
-#include "runtime/runtime.h"
-
 #include "base/math.h"
 #include "ledger/ledger.h"
+#include "runtime/js_evidence.h"
+#include "runtime/runtime.h"
 #include "system/clock.h"
-#include "system/memory.h"
-#include "v8/retention.h"
 
-/* Loading the program is over: objects from before say nothing about growth. */
-#define WARMUP_S     2.0
-#define WARMUP_SHARE 0.1
-/* A reading confirms one that had watched the site for a good part shorter, and has itself watched
- * it for some intervals: what filled up meanwhile, at start-up above all, is no longer even. */
-#define CONFIRM_RATIO     1.75
-#define CONFIRM_INTERVALS 3.5
-/* By so many standard errors the site must have gained since before its window. */
-#define GAIN_SCORE 4.0
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
-/* From this share of what is allocated on its stacks of late, and below it at first, a function has
- * taken over from those inside of it. */
-#define TAKEN_OVER_SHARE 0.5
 /* Points from which a series of readings is believed against their dates: a leak may begin late. */
 #define SERIES_POINTS 12
-/* The first of the two may rest on fewer samples than the second. */
-#define SIGHTING_SAMPLES 6.0
-#define SIGHTING_SHARE   (1.0 / 3)
-/* What a leak kept is looked for when it is worth so many standard errors. */
-#define GROWN_SCORE 1.5
+/* Readings whose gaps say how far between they come at present. */
+#define RECENT_POINTS 8
 /* A fade is no fade when the heir gains this share of what the site used to. */
 #define MOVED_SHARE 0.5
 
-struct evidence {
-    uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
-    uint64_t last_read_ns;  /* last reading of any kind that had it */
-    uint64_t measured_ns;   /* the last measured reading */
-    double measured_bytes;  /* live then */
-    double sighted_after_s; /* time watched at the first of the unbroken row of readings that look
-                               even; 0: none */
-    /* At a measured reading an interval ago or more, and whether it had grown by then. */
-    double inclusive_bytes;
-    uint64_t inclusive_ns;
-    bool stands_still;
-    double kept_bytes_per_s;
-    double error_bytes_per_s;
-    double bytes_per_object;
-    double bytes_per_sample;
-    bool fades; /* as of the last measured reading, what it keeps gets less and less */
-    bool holds; /* evidence for a leak, as of the last measured reading */
-    /* The two as they were before that reading, for who takes over from this function in it. */
-    double sighted_before_s;
-    bool held_before;
-    bool has_taken_over; /* from a function that was compiled into it */
-    /* The function that the most was allocated in further out on this one's stacks: it takes over
-     * if this one is compiled into it. And what it held at the last measured reading. */
-    const struct ls_site *heir;
-    double heir_bytes;
-};
-
-static struct evidence *evidences[LS_SITE_CHUNKS_MAX];
-
-static struct evidence *evidence_of(const struct ls_site *site)
-{
-    struct evidence **chunk = &evidences[site->index / LS_SITES_PER_CHUNK];
-
-    if (*chunk == NULL)
-        *chunk = ls_memory_own_allocate(LS_SITES_PER_CHUNK * sizeof(**chunk));
-    return *chunk == NULL ? NULL : &(*chunk)[site->index % LS_SITES_PER_CHUNK];
-}
-
-void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns)
-{
-    struct evidence *evidence = evidence_of(site);
-
-    if (evidence == NULL)
-        return;
-    if (taken_ns > evidence->last_read_ns)
-        evidence->last_read_ns = taken_ns;
-    if (evidence->first_live_ns == 0)
-        evidence->first_live_ns = absent_ns + (taken_ns - absent_ns) / 2;
-}
-
-static double heir_bytes(const struct evidence *evidence)
-{
-    return evidence->heir == NULL ? 0 : evidence->heir->tally.live_bytes;
-}
-
-/* From the start of sampling to where the site's window starts. */
-static double warmup_of(const struct ls_js_reading *reading, const struct evidence *evidence)
-{
-    double total_s = (double)(reading->taken_ns - reading->sampling_since_ns) / (double)LS_NS_PER_S;
-    double warmup_s = total_s * WARMUP_SHARE < WARMUP_S ? total_s * WARMUP_SHARE : WARMUP_S;
-    double before_s = 0;
-
-    if (evidence->first_live_ns > reading->sampling_since_ns)
-        before_s =
-            (double)(evidence->first_live_ns - reading->sampling_since_ns) / (double)LS_NS_PER_S;
-    return before_s > warmup_s ? before_s : warmup_s;
-}
-
-static bool looks_even(const struct ls_v8_retention *retention)
-{
-    double total = 0;
-
-    for (size_t i = 0; i < LS_V8_RETENTION_PARTS; i++)
-        total += retention->part_bytes[i];
-    for (size_t i = 0; i < LS_V8_RETENTION_PARTS; i++) {
-        if (retention->part_bytes[i] < SIGHTING_SHARE * total / LS_V8_RETENTION_PARTS)
-            return false;
-    }
-    return retention->samples >= SIGHTING_SAMPLES;
-}
-
-static bool is_confirmed(const struct evidence *evidence, const struct ls_v8_retention *retention)
-{
-    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
-
-    return retention->even && retention->window_s >= CONFIRM_INTERVALS * interval_s &&
-           retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
-}
-
-/* The site with all that was allocated on stacks through its function. A sample stands for as much
- * as in the site itself. */
-static struct ls_js_site inclusive_site(const struct ls_js_site *source)
-{
-    struct ls_js_site inclusive = *source;
-    double share = source->inclusive_bytes / source->live_bytes;
-
-    inclusive.age_bytes = source->inclusive_age_bytes;
-    inclusive.live_bytes = source->inclusive_bytes;
-    inclusive.live_count = source->live_count * share;
-    inclusive.variance_bytes = source->variance_bytes * share;
-    return inclusive;
-}
-
-static struct evidence *evidence_of_inner(const struct ls_js_site *source)
-{
-    const struct ls_site *inner;
-
-    if (source->inner == NULL || source->live_bytes <= 0)
-        return NULL;
-    inner = ls_site_table_find(&ls_ledger.sites, LS_RESOURCE_JS, source->inner->key);
-    return inner == NULL ? NULL : evidence_of(inner);
-}
-
-/* Whether the function allocates by itself, of late, what those inside of it did at first. */
-static bool takes_over(const struct ls_js_reading *reading, const struct ls_js_site *source,
-                       const struct evidence *inner)
-{
-    const struct ls_js_site inclusive = inclusive_site(source);
-    double warmup_s = warmup_of(reading, inner);
-    const size_t last = LS_V8_RETENTION_PARTS - 1;
-    struct ls_v8_retention own;
-    struct ls_v8_retention all;
-
-    return ls_v8_retention_measure(reading, source, warmup_s, &own) &&
-           ls_v8_retention_measure(reading, &inclusive, warmup_s, &all) &&
-           own.part_bytes[last] >= TAKEN_OVER_SHARE * all.part_bytes[last] &&
-           own.part_bytes[0] < TAKEN_OVER_SHARE * all.part_bytes[0];
-}
-
-static void inherit(struct evidence *evidence, const struct evidence *inner, uint64_t now_ns)
-{
-    bool judged_already = inner->measured_ns == now_ns;
-
-    evidence->has_taken_over = true;
-    evidence->first_live_ns = inner->first_live_ns;
-    evidence->sighted_after_s = judged_already ? inner->sighted_before_s : inner->sighted_after_s;
-    evidence->holds = judged_already ? inner->held_before : inner->holds;
-}
-
-/* Some heaps are collected many times a second: what grows is to have grown by more than sampling
- * hides. Where all but a part of a site comes and goes, that takes many readings. */
-static bool may_have_grown(const struct evidence *evidence, const struct ls_js_site *source,
-                           uint64_t now_ns)
-{
-    double since_s = (double)(now_ns - evidence->inclusive_ns) / (double)LS_NS_PER_S;
-    double expected = evidence->kept_bytes_per_s * since_s;
-
-    return now_ns - evidence->inclusive_ns >= ls_runtime.options.interval_ns &&
-           expected * expected >=
-               GROWN_SCORE * GROWN_SCORE * 2 * source->inclusive_bytes * evidence->bytes_per_sample;
-}
-
-static void watch_inclusive(struct evidence *evidence, const struct ls_js_site *source,
-                            uint64_t now_ns)
-{
-    if (evidence->inclusive_ns != 0 && !may_have_grown(evidence, source, now_ns))
-        return;
-    evidence->stands_still = source->inclusive_bytes <= evidence->inclusive_bytes;
-    evidence->inclusive_bytes = source->inclusive_bytes;
-    evidence->inclusive_ns = now_ns;
-}
-
-/* What the site held at the last of its readings before that time; 0 when there was none. */
-static double bytes_before(const struct ls_site *site, double time_s)
-{
-    double bytes = 0;
-
-    for (uint32_t i = 0; i < site->history.count; i++) {
-        const struct ls_history_point *point = &site->history.points[i];
-
-        if (ls_history_time(point) <= time_s)
-            bytes = (double)point->live_bytes;
-    }
-    return bytes;
-}
-
-/* Whether the site holds more than before the window, by more than chance: of a full cache that
- * turns over slowly, too, what is allocated stays evenly, and takes the place of what goes. What
- * came and what went are counts of samples. */
-static bool has_gained(const struct ls_site *site, const struct evidence *evidence,
-                       const struct ls_js_reading *reading, double live_bytes, double window_s)
-{
-    double taken_s =
-        (double)(reading->taken_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
-    double gain = live_bytes - bytes_before(site, taken_s - window_s);
-    double came = evidence->kept_bytes_per_s * window_s;
-    double left = came > gain ? came - gain : 0;
-
-    return gain >= GAIN_SCORE * ls_math_sqrt((came + left) * evidence->bytes_per_sample);
-}
-
-void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
-                         const struct ls_js_site *source)
-{
-    struct evidence *evidence = evidence_of(site);
-    const struct evidence *inner = evidence_of_inner(source);
-    struct ls_js_site judged = *source;
-    struct ls_v8_retention retention;
-
-    if (evidence == NULL)
-        return;
-    evidence->sighted_before_s = evidence->sighted_after_s;
-    evidence->held_before = evidence->holds;
-    if (inner != NULL && inner->first_live_ns != 0 && takes_over(reading, source, inner)) {
-        judged = inclusive_site(source);
-        if (!evidence->has_taken_over)
-            inherit(evidence, inner, reading->taken_ns);
-    }
-    if (!ls_v8_retention_measure(reading, &judged, warmup_of(reading, evidence), &retention))
-        return;
-    /* Optimised code moves bytes to the caller it was inlined into; what is on the stack below a
-     * function grows only with a leak. */
-    watch_inclusive(evidence, source, reading->taken_ns);
-    evidence->measured_ns = reading->taken_ns;
-    evidence->measured_bytes = source->live_bytes;
-    evidence->heir_bytes = heir_bytes(evidence);
-    evidence->bytes_per_sample =
-        retention.samples > 0 ? retention.kept_bytes_per_s * retention.window_s / retention.samples
-                              : 0;
-    evidence->fades = retention.fades;
-    evidence->kept_bytes_per_s = retention.kept_bytes_per_s;
-    evidence->error_bytes_per_s = retention.error_bytes_per_s;
-    evidence->bytes_per_object =
-        source->live_count > 0 ? source->live_bytes / source->live_count : 0;
-    if (!looks_even(&retention) || evidence->stands_still) {
-        evidence->sighted_after_s = 0;
-        evidence->holds = false;
-        return;
-    }
-    if (evidence->sighted_after_s == 0)
-        evidence->sighted_after_s = retention.window_s;
-    evidence->holds = evidence->holds ||
-                      (is_confirmed(evidence, &retention) &&
-                       has_gained(site, evidence, reading, judged.live_bytes, retention.window_s));
-}
-
-void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source)
-{
-    struct evidence *inner = evidence_of_inner(source);
-
-    if (inner == NULL || inner->heir == site)
-        return;
-    if (inner->heir == NULL || inner->heir->tally.live_bytes < source->live_bytes) {
-        inner->heir = site;
-        inner->heir_bytes = site->tally.live_bytes;
-    }
-}
-
 /* How sure: the chance that sampling alone shows such growth somewhere among the sites tested. */
-static double confidence_of(const struct evidence *evidence, unsigned sites_tested)
+static double confidence_of(const struct ls_js_evidence *evidence, unsigned sites_tested)
 {
     double doubt =
         evidence->error_bytes_per_s > 0
@@ -311,17 +43,78 @@ static double confidence_of(const struct evidence *evidence, unsigned sites_test
     return doubt < 0.5 ? 1.0 - doubt : 0.5;
 }
 
-/* But for what sampling may hide: two standard errors. */
-static bool goes_on(const struct evidence *evidence, const struct ls_site *site)
+/* Whether a gain is less than the due share of so much growth a second, by more than sampling may
+ * hide: two standard errors. */
+static bool falls_short(double gain, double bytes_per_s, double since_s, double bytes_per_sample)
+{
+    double due = CONTINUING_SHARE * bytes_per_s * since_s;
+
+    return gain + 2 * ls_math_sqrt(due * bytes_per_sample) < due;
+}
+
+static bool goes_on(const struct ls_js_evidence *evidence, const struct ls_site *site)
 {
     double since_s = (double)(evidence->last_read_ns - evidence->measured_ns) / (double)LS_NS_PER_S;
-    double expected = evidence->kept_bytes_per_s * since_s;
     double gain = site->tally.live_bytes - evidence->measured_bytes;
 
-    if (heir_bytes(evidence) > evidence->heir_bytes)
-        gain += heir_bytes(evidence) - evidence->heir_bytes;
-    return gain + 2 * ls_math_sqrt(expected * evidence->bytes_per_sample) >=
-           CONTINUING_SHARE * expected;
+    if (ls_js_evidence_heir_bytes(evidence) > evidence->heir_bytes)
+        gain += ls_js_evidence_heir_bytes(evidence) - evidence->heir_bytes;
+    return !falls_short(gain, evidence->kept_bytes_per_s, since_s, evidence->bytes_per_sample);
+}
+
+static double longest_gap_s(const struct ls_history *history)
+{
+    double longest_s = 0;
+    uint32_t first = history->count > RECENT_POINTS ? history->count - RECENT_POINTS : 0;
+
+    for (uint32_t i = first; i + 1 < history->count; i++) {
+        double gap_s =
+            ls_history_time(&history->points[i + 1]) - ls_history_time(&history->points[i]);
+
+        if (gap_s > longest_s)
+            longest_s = gap_s;
+    }
+    return longest_s;
+}
+
+/* By the last reading of any kind, with what the heir has gained since the last settled one. */
+static double held_now(const struct ls_site *site, const struct ls_site *heir)
+{
+    double gain = heir == NULL || heir->history.count == 0
+                      ? 0
+                      : heir->tally.live_bytes -
+                            (double)heir->history.points[heir->history.count - 1].live_bytes;
+
+    return site->tally.live_bytes + (gain > 0 ? gain : 0);
+}
+
+/* A program that has come to rest collects nothing, and the last collection is no evidence for what
+ * happens now. But what is read without one is no less than what lives, so a site that does not
+ * gain even then, from where it last kept up on, rises no more. Gaps as long as those between the
+ * last collections say nothing: a load may come in bursts. */
+static bool has_stopped(const struct ls_site *site, double now_s, double bytes_per_s)
+{
+    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+    const struct ls_history_point *last = &site->history.points[site->history.count - 1];
+    double held;
+    double gain;
+
+    if (evidence == NULL || site->history.count < 2 || !(last->live_bytes > 0))
+        return false;
+    held = held_now(site, evidence->heir);
+    if (evidence->kept_up_s < ls_history_time(last) || evidence->kept_up_s > now_s) {
+        evidence->kept_up_s = ls_history_time(last);
+        evidence->kept_up_bytes = (double)last->live_bytes;
+    }
+    gain = held - evidence->kept_up_bytes;
+    if (gain >= bytes_per_s * (now_s - evidence->kept_up_s)) {
+        evidence->kept_up_s = now_s;
+        evidence->kept_up_bytes = held;
+    }
+    return now_s - ls_history_time(last) > longest_gap_s(&site->history) &&
+           falls_short(gain, bytes_per_s, now_s - evidence->kept_up_s,
+                       (double)last->error_bytes * (double)last->error_bytes /
+                           (double)last->live_bytes);
 }
 
 /* The last point of the series up to which it holds at most so much; else the first. */
@@ -379,7 +172,7 @@ static bool has_moved(const struct ls_site *site, const struct ls_site *heir)
 static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
                            struct ls_trend_verdict *verdict)
 {
-    const struct evidence *evidence = evidence_of(site);
+    const struct ls_js_evidence *evidence = ls_js_evidence_of(site);
     bool fading;
 
     if (evidence == NULL)
@@ -432,18 +225,11 @@ static bool is_in_the_heap(const struct ls_site *site)
            !heap_lacks(site, point_below(history, first, half_bytes), since_s);
 }
 
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, double now_s, unsigned sites_tested,
                       struct ls_trend_verdict *verdict)
 {
     judge_evidence(site, sites_tested, verdict);
-    if (verdict->verdict == LS_VERDICT_RISING && !is_in_the_heap(site))
+    if (verdict->verdict == LS_VERDICT_RISING &&
+        (!is_in_the_heap(site) || has_stopped(site, now_s, verdict->growth_bytes_per_s)))
         verdict->verdict = LS_VERDICT_SETTLING;
-}
-
-void ls_js_judge_absent(const struct ls_site *site)
-{
-    struct evidence *evidence = evidence_of(site);
-
-    if (evidence != NULL)
-        *evidence = (struct evidence){.first_live_ns = evidence->first_live_ns};
 }

@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 
 #include "ledger/ledger.h"
+#include "runtime/js_evidence.h"
 #include "system/clock.h"
 #include "system/memory.h"
 #include "v8/tracker.h"
@@ -101,10 +102,10 @@ static void weigh(const struct ls_js_reading *reading, uint64_t former_ns)
 
         if (site == NULL || site->overflow)
             continue;
-        ls_js_judge_seen(site, former_ns, reading->taken_ns);
-        ls_js_judge_caller(site, &reading->sites[i]);
+        ls_js_evidence_seen(site, former_ns, reading->taken_ns);
+        ls_js_evidence_caller(site, &reading->sites[i]);
         if (reading->after_major_gc)
-            ls_js_judge_reading(site, reading, &reading->sites[i]);
+            ls_js_evidence_reading(site, reading, &reading->sites[i]);
     }
 }
 
@@ -197,7 +198,7 @@ static void remember_settled(void)
             continue;
         if (site->reading != round_number) {
             site->tally = (struct ls_tally){0};
-            ls_js_judge_absent(site);
+            ls_js_evidence_absent(site);
         }
         ls_judge_remember(site, now_s);
     }

@@ -145,7 +145,7 @@ static void judge_site(const struct ls_site *site, const struct moment *moment,
     ls_trend_judge(&series, &place->verdict);
     withhold(site, moment, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
-        ls_js_judge_site(site, sites_tested, &place->verdict);
+        ls_js_judge_site(site, moment->now_s, sites_tested, &place->verdict);
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);
 }
 
@@ -159,7 +159,7 @@ static void add_up_episode(const struct ls_site *site, double now_s, struct ls_j
     episode = &place->episode;
     if (!ls_trend_episode_is_recent(episode, now_s, interval_s()))
         return;
-    judgement->kept_sites += episode->state == LS_EPISODE_OVER;
+    judgement->kept_sites += episode->state == LS_EPISODE_KEPT;
     if (episode->state != LS_EPISODE_DRAINED)
         return;
     judgement->drained_sites++;

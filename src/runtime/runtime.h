@@ -102,7 +102,7 @@ void ls_last_thread_watch(void);
 struct ls_judgement {
     unsigned rising_sites;
     unsigned drained_sites; /* that rose of late and have given back what they gained */
-    unsigned kept_sites;    /* that rose of late and have not */
+    unsigned kept_sites;    /* that rose of late and hold most of it */
     double rose_s;          /* the longest time one of the drained ones rose */
     double rising_bytes_per_s;
     double rising_js_bytes_per_s;
@@ -158,18 +158,9 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
                           const struct ls_js_reading **settled);
 
 /* --- js_judge.c --- */
-/* A reading of any kind had the site; the one of that isolate before it was made at `absent_ns`. */
-void ls_js_judge_seen(const struct ls_site *site, uint64_t absent_ns, uint64_t taken_ns);
-/* A reading of any kind had the site, and the functions that its own called have sites too. */
-void ls_js_judge_caller(const struct ls_site *site, const struct ls_js_site *source);
-/* Weighs what a reading made right after a major collection says of one site. */
-void ls_js_judge_reading(const struct ls_site *site, const struct ls_js_reading *reading,
-                         const struct ls_js_site *source);
-/* Such a reading did not have the site any more. */
-void ls_js_judge_absent(const struct ls_site *site);
 /* Makes the verdict of the series `rising` where the evidence of the readings holds, and a rise
  * `settling` where what is known beside speaks against it. */
-void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, double now_s, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 
 /* --- js_held.c --- */

@@ -1,7 +1,9 @@
 #include "trend/episode.h"
 
-/* A rise of which no more than this share is left has drained. */
+/* A rise of which no more than this share is left has drained; one of which this share is left has
+ * been kept. */
 #define DRAINED_SHARE    0.25
+#define KEPT_SHARE       0.75
 #define RECENT_LENGTHS   3.0
 #define RECENT_INTERVALS 60.0
 
@@ -19,19 +21,32 @@ static void begin(struct ls_trend_episode *episode, const struct ls_trend_series
     };
 }
 
+/* Of a rise that is over, by a reading made since. */
+static enum ls_episode_state outcome(const struct ls_trend_episode *episode, float live)
+{
+    double left = (double)(live - episode->before);
+    double gain = (double)(episode->highest - episode->before);
+
+    if (left <= DRAINED_SHARE * gain)
+        return LS_EPISODE_DRAINED;
+    return left >= KEPT_SHARE * gain ? LS_EPISODE_KEPT : LS_EPISODE_OVER;
+}
+
 void ls_trend_episode_follow(struct ls_trend_episode *episode, const struct ls_trend_series *series,
                              const struct ls_trend_verdict *verdict)
 {
+    const struct ls_trend_point *last;
     float live;
 
     if (series->count == 0)
         return;
-    live = (float)ls_trend_live(series, &series->points[series->count - 1]);
+    last = &series->points[series->count - 1];
+    live = (float)ls_trend_live(series, last);
     if (verdict->verdict == LS_VERDICT_RISING) {
         if (episode->state == LS_EPISODE_NONE || episode->state == LS_EPISODE_DRAINED)
             begin(episode, series, verdict->window_start_s);
         episode->state = LS_EPISODE_RISING;
-        episode->ended_s = series->points[series->count - 1].time_s;
+        episode->ended_s = last->time_s;
     } else if (episode->state == LS_EPISODE_RISING) {
         episode->state = LS_EPISODE_OVER;
     }
@@ -39,10 +54,9 @@ void ls_trend_episode_follow(struct ls_trend_episode *episode, const struct ls_t
         return;
     if (live > episode->highest)
         episode->highest = live;
-    if (episode->state == LS_EPISODE_OVER &&
-        (double)(live - episode->before) <=
-            DRAINED_SHARE * (double)(episode->highest - episode->before))
-        episode->state = LS_EPISODE_DRAINED;
+    if ((episode->state == LS_EPISODE_OVER || episode->state == LS_EPISODE_KEPT) &&
+        last->time_s > episode->ended_s)
+        episode->state = outcome(episode, live);
 }
 
 bool ls_trend_episode_is_recent(const struct ls_trend_episode *episode, double now_s,

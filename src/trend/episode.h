@@ -1,6 +1,7 @@
 /*
  * What becomes of a rise once it is over. A backlog, work that was taken on faster than it was
- * done, is given back when the load stops; what a leak or a cache gained stays. Pure functions; one
+ * done, is given back when the load stops; what a leak or a cache gained stays. A JavaScript heap
+ * tells neither before its next collection, and an idle program makes none. Pure functions; one
  * owner.
  */
 #ifndef LS_TREND_EPISODE_H
@@ -13,7 +14,8 @@
 enum ls_episode_state {
     LS_EPISODE_NONE,
     LS_EPISODE_RISING,
-    LS_EPISODE_OVER,    /* it rises no more and holds what it gained, as far as is known */
+    LS_EPISODE_OVER,    /* it rises no more; what became of the gain is not known, or not decided */
+    LS_EPISODE_KEPT,    /* read since, it holds most of what it gained */
     LS_EPISODE_DRAINED, /* it has given back most of that */
 };
 
@@ -23,7 +25,7 @@ struct ls_trend_episode {
     float before;  /* live before the rise, in the unit the site is judged by */
     float highest; /* live since */
     double began_s;
-    double ended_s; /* when it was last seen to rise */
+    double ended_s; /* the last reading that it rose at */
 };
 
 /* After each verdict on the site. */

@@ -98,7 +98,7 @@ struct ls_trend_process {
     double tracked_bytes_per_s; /* growth of the live bytes of all sites, rising or not */
     unsigned rising_sites;
     unsigned drained_sites; /* that rose of late and have given back what they gained */
-    unsigned kept_sites;    /* that rose of late and have not */
+    unsigned kept_sites;    /* that rose of late and hold most of it */
     double resident_bytes;  /* now */
 };
 

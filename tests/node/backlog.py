@@ -107,6 +107,13 @@ def wait_until_drained(watch, port):
         time.sleep(0.5)
 
 
+def wait_until_called_backlog(watch):
+    """The judgement follows what has drained; without it, what is required of the summaries tells why."""
+    deadline = time.monotonic() + PATIENCE
+    while watch.last()["verdict"]["state"] != "backlog" and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
 def require_drained(summaries, port):
     """What the summaries say once the load has stopped: the sockets go, and nothing calls them a leak any
     more."""
@@ -136,6 +143,7 @@ def leaking(place, node):
     require(len(filling) >= 5, f"only {len(filling)} summaries saw the backlog grow")
     require_chain(filling, inventory)
     wait_until_drained(watch, inventory)
+    wait_until_called_backlog(watch)
     require(place.end(shop) == 0, "the shop's exit status is not 0")
     watch.end()
     require_drained(watch.summaries(), inventory)

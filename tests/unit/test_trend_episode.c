@@ -60,13 +60,13 @@ static void a_queue_that_empties_after_the_load_has_drained(void **state)
     rise(&watched, 12);
     for (int i = 0; i < 4; i++)
         read_next(&watched, 53e6 - 10e6 * i);
-    assert_int_equal(watched.episode.state, LS_EPISODE_OVER);
+    assert_int_equal(watched.episode.state, LS_EPISODE_OVER); /* half of it */
     assert_int_equal(read_next(&watched, 8e6), LS_EPISODE_DRAINED);
     assert_int_equal(read_next(&watched, 8e6), LS_EPISODE_DRAINED);
     assert_true(watched.episode.ended_s > watched.episode.began_s + 50.0);
 }
 
-static void what_stops_growing_and_stays_is_over_and_not_drained(void **state)
+static void what_stops_growing_and_stays_is_kept(void **state)
 {
     struct watched watched;
 
@@ -75,6 +75,24 @@ static void what_stops_growing_and_stays_is_over_and_not_drained(void **state)
     rise(&watched, 12);
     for (int i = 0; i < 20; i++)
         read_next(&watched, 53e6);
+    assert_int_equal(watched.episode.state, LS_EPISODE_KEPT);
+    for (int i = 0; i < 20 && watched.episode.state == LS_EPISODE_KEPT; i++)
+        read_next(&watched, 6e6);
+    assert_int_equal(watched.episode.state, LS_EPISODE_DRAINED);
+}
+
+/* As of a JavaScript site: there is no reading before the next collection. */
+static void what_was_not_read_since_it_rose_is_neither_kept_nor_drained(void **state)
+{
+    const struct ls_trend_verdict settling = {.verdict = LS_VERDICT_SETTLING};
+    struct watched watched;
+
+    (void)state;
+    watched_init(&watched);
+    rise(&watched, 12);
+    ls_trend_episode_follow(&watched.episode, &watched.record.series, &settling);
+    assert_int_equal(watched.episode.state, LS_EPISODE_OVER);
+    ls_trend_episode_follow(&watched.episode, &watched.record.series, &settling);
     assert_int_equal(watched.episode.state, LS_EPISODE_OVER);
 }
 
@@ -113,7 +131,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_site_that_never_rose_has_no_episode),
         cmocka_unit_test(a_queue_that_empties_after_the_load_has_drained),
-        cmocka_unit_test(what_stops_growing_and_stays_is_over_and_not_drained),
+        cmocka_unit_test(what_stops_growing_and_stays_is_kept),
+        cmocka_unit_test(what_was_not_read_since_it_rose_is_neither_kept_nor_drained),
         cmocka_unit_test(a_second_rise_after_a_drained_one_is_an_episode_of_its_own),
         cmocka_unit_test(an_episode_is_told_for_three_times_its_length_and_sixty_intervals),
     };
