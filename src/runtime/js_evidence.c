@@ -1,5 +1,7 @@
 #include "runtime/js_evidence.h"
 
+#include <string.h>
+
 #include "base/math.h"
 #include "ledger/ledger.h"
 #include "runtime/runtime.h"
@@ -162,33 +164,74 @@ static void watch_inclusive(struct ls_js_evidence *evidence, const struct ls_js_
     evidence->inclusive_ns = now_ns;
 }
 
-/* What the site held at the last of its readings before that time; 0 when there was none. */
-static double bytes_before(const struct ls_site *site, double time_s)
+/* What came since the base and what went are counts of samples. Of a full cache that turns over
+ * slowly, too, what is allocated stays evenly, and takes the place of what goes. */
+static bool has_gained(const struct ls_js_evidence *evidence, const struct ls_js_base *base,
+                       const struct ls_js_base *now)
 {
-    double bytes = 0;
-
-    for (uint32_t i = 0; i < site->history.count; i++) {
-        const struct ls_history_point *point = &site->history.points[i];
-
-        if (ls_history_time(point) <= time_s)
-            bytes = (double)point->live_bytes;
-    }
-    return bytes;
-}
-
-/* Whether the site holds more than before the window, by more than chance: of a full cache that
- * turns over slowly, too, what is allocated stays evenly, and takes the place of what goes. What
- * came and what went are counts of samples. */
-static bool has_gained(const struct ls_site *site, const struct ls_js_evidence *evidence,
-                       const struct ls_js_reading *reading, double live_bytes, double window_s)
-{
-    double taken_s =
-        (double)(reading->taken_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
-    double gain = live_bytes - bytes_before(site, taken_s - window_s);
-    double came = evidence->kept_bytes_per_s * window_s;
+    double since_s =
+        base->time_s > evidence->window_start_s ? base->time_s : evidence->window_start_s;
+    double came = evidence->kept_bytes_per_s * (now->time_s - since_s);
+    double gain = evidence->has_taken_over ? now->inclusive_bytes - base->inclusive_bytes
+                                           : now->own_bytes - base->own_bytes;
     double left = came > gain ? came - gain : 0;
 
-    return gain >= GAIN_SCORE * ls_math_sqrt((came + left) * evidence->bytes_per_sample);
+    /* What is gained beyond what came and is kept is in flight. */
+    if (gain > came)
+        gain = came;
+    return base->time_s > 0 && gain > 0 &&
+           gain >= GAIN_SCORE * ls_math_sqrt((came + left) * evidence->bytes_per_sample);
+}
+
+static struct ls_js_base held_at(const struct ls_js_evidence *evidence, const struct ls_site *site,
+                                 double now_s)
+{
+    return (struct ls_js_base){
+        .time_s = now_s,
+        .own_bytes = site->tally.live_bytes,
+        .inclusive_bytes = evidence->inclusive_sum,
+    };
+}
+
+void ls_js_evidence_add(const struct ls_site *site, uint64_t round, const struct ls_js_site *source)
+{
+    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+
+    if (evidence == NULL)
+        return;
+    if (evidence->round != round)
+        evidence->inclusive_sum = 0;
+    evidence->round = round;
+    evidence->inclusive_sum += source->inclusive_bytes;
+}
+
+void ls_js_evidence_read(const struct ls_site *site, double now_s)
+{
+    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+    double first_live_s;
+
+    if (evidence == NULL)
+        return;
+    first_live_s = ls_seconds_watched(evidence->first_live_ns);
+    if (evidence->first.time_s == 0 || now_s <= first_live_s + WARMUP_S)
+        evidence->first = held_at(evidence, site, now_s);
+}
+
+void ls_js_evidence_settled(const struct ls_site *site, double now_s)
+{
+    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+    struct ls_js_base now;
+
+    if (evidence == NULL)
+        return;
+    now = held_at(evidence, site, now_s);
+    if (evidence->first_settled.time_s < evidence->window_start_s)
+        evidence->first_settled.time_s = 0;
+    if (evidence->confirmed && (has_gained(evidence, &evidence->first, &now) ||
+                                has_gained(evidence, &evidence->first_settled, &now)))
+        evidence->holds = true;
+    if (evidence->first_settled.time_s == 0)
+        evidence->first_settled = now;
 }
 
 void ls_js_evidence_reading(const struct ls_site *site, const struct ls_js_reading *reading,
@@ -214,6 +257,7 @@ void ls_js_evidence_reading(const struct ls_site *site, const struct ls_js_readi
      * function grows only with a leak. */
     watch_inclusive(evidence, source, reading->taken_ns);
     evidence->measured_ns = reading->taken_ns;
+    evidence->window_start_s = ls_seconds_watched(reading->taken_ns) - retention.window_s;
     evidence->measured_bytes = source->live_bytes;
     evidence->heir_bytes = ls_js_evidence_heir_bytes(evidence);
     evidence->bytes_per_sample =
@@ -226,14 +270,13 @@ void ls_js_evidence_reading(const struct ls_site *site, const struct ls_js_readi
         source->live_count > 0 ? source->live_bytes / source->live_count : 0;
     if (!looks_even(&retention) || evidence->stands_still) {
         evidence->sighted_after_s = 0;
+        evidence->confirmed = false;
         evidence->holds = false;
         return;
     }
     if (evidence->sighted_after_s == 0)
         evidence->sighted_after_s = retention.window_s;
-    evidence->holds = evidence->holds ||
-                      (is_confirmed(evidence, &retention) &&
-                       has_gained(site, evidence, reading, judged.live_bytes, retention.window_s));
+    evidence->confirmed = is_confirmed(evidence, &retention);
 }
 
 void ls_js_evidence_caller(const struct ls_site *site, const struct ls_js_site *source)
@@ -254,4 +297,12 @@ void ls_js_evidence_absent(const struct ls_site *site)
 
     if (evidence != NULL)
         *evidence = (struct ls_js_evidence){.first_live_ns = evidence->first_live_ns};
+}
+
+void ls_js_evidence_after_fork(void)
+{
+    for (size_t i = 0; i < LS_SITE_CHUNKS_MAX; i++) {
+        if (evidences[i] != NULL)
+            memset(evidences[i], 0, LS_SITES_PER_CHUNK * sizeof(*evidences[i]));
+    }
 }

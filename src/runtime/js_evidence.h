@@ -16,6 +16,13 @@
 #include "ledger/site_table.h"
 #include "v8/reading.h"
 
+/* What a site held at a moment, all isolates together. */
+struct ls_js_base {
+    double time_s; /* since the process was first watched; 0: none yet */
+    double own_bytes;
+    double inclusive_bytes;
+};
+
 struct ls_js_evidence {
     uint64_t first_live_ns; /* about when it first held anything; 0: it has not yet */
     uint64_t last_read_ns;  /* last reading of any kind that had it */
@@ -31,8 +38,16 @@ struct ls_js_evidence {
     double error_bytes_per_s;
     double bytes_per_object;
     double bytes_per_sample;
-    bool fades; /* as of the last measured reading, what it keeps gets less and less */
-    bool holds; /* evidence for a leak, as of the last measured reading */
+    bool fades;            /* as of the last measured reading, what it keeps gets less and less */
+    double window_start_s; /* of the dates; since the process was first watched */
+    /* Two moments that a gain is counted from: about the start of the window by a reading of any
+     * kind, no less than what lived; and the first one in it made right after a collection. */
+    struct ls_js_base first;
+    struct ls_js_base first_settled;
+    uint64_t round;
+    double inclusive_sum; /* of that round */
+    bool confirmed;       /* the last measured reading confirms an earlier one */
+    bool holds;           /* evidence for a leak, as of the last measured reading */
     /* The two as they were before that reading, for who takes over from this function in it. */
     double sighted_before_s;
     bool held_before;
@@ -56,8 +71,17 @@ void ls_js_evidence_caller(const struct ls_site *site, const struct ls_js_site *
 /* Weighs what a reading made right after a major collection says of one site. */
 void ls_js_evidence_reading(const struct ls_site *site, const struct ls_js_reading *reading,
                             const struct ls_js_site *source);
+/* The last reading of every isolate, in rounds: of any kind, or the last settled ones, those made
+ * right after a major collection. Then, what the site holds by all of them being in its tally: */
+void ls_js_evidence_add(const struct ls_site *site, uint64_t round,
+                        const struct ls_js_site *source);
+void ls_js_evidence_read(const struct ls_site *site, double now_s);
+void ls_js_evidence_settled(const struct ls_site *site, double now_s);
 /* Such a reading did not have the site any more. */
 void ls_js_evidence_absent(const struct ls_site *site);
+
+/* In the child: what was seen so far is the parent's, by the parent's clock. */
+void ls_js_evidence_after_fork(void);
 
 /* What the heir holds, 0 when there is none. */
 double ls_js_evidence_heir_bytes(const struct ls_js_evidence *evidence);

@@ -178,17 +178,25 @@ static void add_reading(const struct ls_js_reading *reading)
     }
 }
 
-/* What the settled readings of all isolates say of each site, as one point of its history. */
-static void remember_settled(void)
+static void add_evidence(const struct ls_js_reading *reading)
 {
-    double now_s =
-        (double)(ls_clock_monotonic_ns() - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
+    for (size_t i = 0; i < reading->site_count; i++) {
+        const struct ls_site *site = site_of(&reading->sites[i]);
 
+        if (site != NULL)
+            ls_js_evidence_add(site, round_number, &reading->sites[i]);
+    }
+}
+
+/* What the settled readings of all isolates say of each site, as one point of its history. */
+static void remember_settled(double now_s)
+{
     round_number++;
     for (size_t i = 0; i < ISOLATES_MAX; i++) {
         if (isolates[i].settled == NULL)
             continue;
         add_reading(isolates[i].settled);
+        add_evidence(isolates[i].settled);
         remember_heap(&isolates[i], now_s);
     }
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
@@ -199,6 +207,8 @@ static void remember_settled(void)
         if (site->reading != round_number) {
             site->tally = (struct ls_tally){0};
             ls_js_evidence_absent(site);
+        } else {
+            ls_js_evidence_settled(site, now_s);
         }
         ls_judge_remember(site, now_s);
     }
@@ -206,22 +216,28 @@ static void remember_settled(void)
 
 void ls_js_sites_update(void)
 {
+    double now_s = ls_seconds_watched(ls_clock_monotonic_ns());
+
     settled_anew = false;
     collected_anew = false;
     take_readings();
     if (settled_anew)
-        remember_settled();
+        remember_settled(now_s);
     round_number++;
     for (size_t i = 0; i < ISOLATES_MAX; i++) {
-        if (isolates[i].last != NULL)
-            add_reading(isolates[i].last);
+        if (isolates[i].last == NULL)
+            continue;
+        add_reading(isolates[i].last);
+        add_evidence(isolates[i].last);
     }
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 
         if (site->resource != LS_RESOURCE_JS)
             continue;
-        if (site->reading != round_number)
+        if (site->reading == round_number)
+            ls_js_evidence_read(site, now_s);
+        else
             site->tally = (struct ls_tally){0};
         ls_site_note_peak_count(site);
     }
@@ -282,13 +298,6 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
     return false;
 }
 
-static double seconds_watched(uint64_t at_ns)
-{
-    return at_ns > ls_runtime.watched_since_ns
-               ? (double)(at_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S
-               : 0;
-}
-
 void ls_js_sites_totals(struct ls_js_totals *totals)
 {
     double fullest = -1;
@@ -314,7 +323,7 @@ void ls_js_sites_totals(struct ls_js_totals *totals)
             if (isolates[i].settled != NULL)
                 reading = isolates[i].settled;
             totals->fullest_used_bytes = (double)reading->used_heap_bytes;
-            totals->fullest_used_at_s = seconds_watched(reading->taken_ns);
+            totals->fullest_used_at_s = ls_seconds_watched(reading->taken_ns);
         }
     }
 }

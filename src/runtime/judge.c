@@ -9,6 +9,7 @@
 
 #include "base/math.h"
 #include "ledger/ledger.h"
+#include "runtime/js_evidence.h"
 #include "runtime/site_ages.h"
 #include "system/clock.h"
 #include "system/memory.h"
@@ -425,6 +426,7 @@ void ls_judge_after_fork(void)
     group_history.count = 0;
     v8_heap_history.count = 0;
     ls_js_held_after_fork();
+    ls_js_evidence_after_fork();
     last_judged_s = 0;
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);

@@ -31,6 +31,7 @@
 #include "report/snapshot.h"
 #include "runtime/options.h"
 #include "system/arena.h"
+#include "system/clock.h"
 #include "trend/trend.h"
 #include "trend/whole.h"
 #include "v8/reading.h"
@@ -59,6 +60,14 @@ struct ls_runtime {
 };
 
 extern struct ls_runtime ls_runtime;
+
+/* Of a CLOCK_MONOTONIC time, since tracking began; 0 if it was before. */
+static inline double ls_seconds_watched(uint64_t at_ns)
+{
+    return at_ns > ls_runtime.watched_since_ns
+               ? (double)(at_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S
+               : 0;
+}
 
 /* True in the process that was set up, false in a vfork child and in a raw clone of it. */
 bool ls_runtime_owns_process(void);
