@@ -288,11 +288,7 @@ static int judge(struct request *request, char **paths, size_t path_count)
 static int run_check(int count, char **arguments)
 {
     struct request request = {
-        .criteria = {.fail_on = 1U << LS_FAIL_ON_LEAKING,
-                     .resources = ~0U,
-                     .max_growth_bytes_per_s = -1,
-                     .max_live_bytes = -1,
-                     .baseline_margin = 0.5},
+        .criteria = ls_criteria_default,
     };
     int code = read_arguments(count, arguments, &request);
 

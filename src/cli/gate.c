@@ -6,6 +6,14 @@
 
 #include "cli/gate_message.h"
 
+const struct ls_criteria ls_criteria_default = {
+    .fail_on = 1U << LS_FAIL_ON_LEAKING,
+    .resources = ~0U,
+    .max_growth_bytes_per_s = -1,
+    .max_live_bytes = -1,
+    .baseline_margin = 0.5,
+};
+
 const char *const ls_fail_on_names[LS_FAIL_ON_COUNT] = {
     [LS_FAIL_ON_LEAKING] = "leaking",   [LS_FAIL_ON_FRAGMENTING] = "fragmenting",
     [LS_FAIL_ON_LEARNING] = "learning", [LS_FAIL_ON_DEGRADED] = "degraded",

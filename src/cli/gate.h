@@ -34,6 +34,9 @@ struct ls_criteria {
     struct ls_suppressions *suppressions;
 };
 
+/* Any rising site fails, of every kind; without limits, baseline or suppressions. */
+extern const struct ls_criteria ls_criteria_default;
+
 enum ls_finding_kind {
     LS_FINDING_RISING,   /* a site keeps growing */
     LS_FINDING_LIVE,     /* a site holds more than it may */

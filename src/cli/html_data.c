@@ -193,16 +193,10 @@ static json_t *describe_service(const struct ls_runs *runs, size_t first, size_t
 /* What rises, once for all runs, as in the story for terminals. */
 static json_t *describe_rising(const struct ls_runs *runs, size_t skipped)
 {
-    struct ls_criteria criteria = {
-        .fail_on = 1U << LS_FAIL_ON_LEAKING,
-        .resources = ~0U,
-        .max_growth_bytes_per_s = -1,
-        .max_live_bytes = -1,
-    };
     struct ls_gate_result result;
     json_t *list = json_array();
 
-    if (!ls_gate_judge(runs, &criteria, &result))
+    if (!ls_gate_judge(runs, &ls_criteria_default, &result))
         return list;
     for (size_t i = 0; i < result.count && i < RISING_MAX; i++) {
         const struct ls_finding *finding = &result.findings[i];

@@ -28,3 +28,8 @@ int ls_output_finish(FILE *file, const char *path, int exit_code)
     }
     return ls_terminal_finish(exit_code);
 }
+
+int ls_output_write(void *file, const char *bytes, size_t length)
+{
+    return fwrite(bytes, 1, length, file) == length ? 0 : -EIO;
+}

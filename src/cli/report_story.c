@@ -98,15 +98,9 @@ static void write_heading(FILE *file, const char *heading, bool has_color)
 /* What rises, once for all runs. */
 static int write_rising(const struct ls_runs *runs, bool has_color, FILE *file)
 {
-    struct ls_criteria criteria = {
-        .fail_on = 1U << LS_FAIL_ON_LEAKING,
-        .resources = ~0U,
-        .max_growth_bytes_per_s = -1,
-        .max_live_bytes = -1,
-    };
     struct ls_gate_result result;
 
-    if (!ls_gate_judge(runs, &criteria, &result))
+    if (!ls_gate_judge(runs, &ls_criteria_default, &result))
         return -ENOMEM;
     if (result.count > 0)
         write_heading(file, "Rising", has_color);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
 #include "cli/report_formats.h"
 #include "report/writers.h"
 
@@ -17,11 +18,6 @@ struct painter {
     bool in_rising;
     const char *verdict_color;
 };
-
-static int write_plain(void *context, const char *bytes, size_t length)
-{
-    return fwrite(bytes, 1, length, context) == length ? 0 : -EIO;
-}
 
 /* The library's text says what a line is by where it starts: headings stand at the margin, numbered
  * sites one column in. */
@@ -72,7 +68,7 @@ int ls_report_text(const struct ls_run *run, bool has_color, FILE *file)
     const struct ls_snapshot *snapshot = &run->summary.snapshot;
     struct painter painter = {.file = file,
                               .verdict_color = verdict_color(snapshot->verdict.state)};
-    struct ls_sink sink = {.write = write_plain, .context = file};
+    struct ls_sink sink = {.write = ls_output_write, .context = file};
     char *text = NULL;
     size_t length = 0;
     FILE *memory;

@@ -14,6 +14,8 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/quantity.h"
 #include "cli/symbolize_runs.h"
 #include "cli/terminal.h"
 #include "report/units.h"
@@ -27,6 +29,10 @@ enum {
     OPTION_OFFLINE,
     OPTION_ALL,
 };
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_COUNT };
+
+static const char *const format_names[FORMAT_COUNT] = {"text", "json"};
 
 static const struct ls_command_option options[] = {
     {"format", "FORMAT", OPTION_FORMAT, "text, or json: each summary again, with what was found"},
@@ -43,7 +49,7 @@ static const struct ls_command_option options[] = {
 struct request {
     const char *output;
     const char *debug_path;
-    bool is_json;
+    size_t format; /* enum format */
     bool is_in_place;
     bool is_offline;
     bool lists_all;
@@ -61,10 +67,9 @@ static int read_arguments(int count, char **arguments, struct request *request)
             return LS_EXIT_USAGE;
         if (code == LS_OPTION_HELP)
             return ls_command_print_help(command);
-        if (code == OPTION_FORMAT && strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
+        if (code == OPTION_FORMAT &&
+            !ls_quantity_word(optarg, format_names, FORMAT_COUNT, &request->format))
             return ls_command_bad_value(command, "format", "text or json");
-        if (code == OPTION_FORMAT)
-            request->is_json = strcmp(optarg, "json") == 0;
         if (code == OPTION_OUTPUT)
             request->output = optarg;
         if (code == OPTION_DEBUG_PATH)
@@ -79,14 +84,9 @@ static int read_arguments(int count, char **arguments, struct request *request)
     return LS_EXIT_USAGE;
 }
 
-static int write_sink(void *context, const char *bytes, size_t length)
-{
-    return fwrite(bytes, 1, length, context) == length ? 0 : -EIO;
-}
-
 static int write_json(const struct ls_run *run, FILE *file)
 {
-    struct ls_sink sink = {.write = write_sink, .context = file};
+    struct ls_sink sink = {.write = ls_output_write, .context = file};
 
     return ls_report_write_json(&run->summary.snapshot, &sink);
 }
@@ -208,26 +208,20 @@ static int replace_all(const struct ls_runs *runs)
 
 static int print_runs(const struct request *request, const struct ls_runs *runs)
 {
-    FILE *file = request->output != NULL ? fopen(request->output, "we") : stdout;
+    FILE *file = ls_output_open(request->output);
     int error = 0;
 
-    if (file == NULL) {
-        ls_terminal_complain("%s cannot be written: %s", request->output, strerror(errno));
+    if (file == NULL)
         return LS_EXIT_USAGE;
-    }
     for (size_t i = 0; i < runs->count && error == 0; i++) {
-        if (i > 0 && !request->is_json)
+        if (i > 0 && request->format != FORMAT_JSON)
             fputc('\n', file);
-        if (request->is_json)
+        if (request->format == FORMAT_JSON)
             error = write_json(&runs->items[i], file);
         else
             write_text(request, &runs->items[i], file);
     }
-    if (file != stdout && (ferror(file) != 0) + (fclose(file) != 0) > 0)
-        error = -EIO;
-    if (error != 0)
-        ls_terminal_complain("symbolize: cannot be written: %s", strerror(-error));
-    return ls_terminal_finish(error == 0 ? LS_EXIT_CLEAN : LS_EXIT_USAGE);
+    return ls_output_finish(file, request->output, error == 0 ? LS_EXIT_CLEAN : LS_EXIT_USAGE);
 }
 
 /* What keeps lines from being known, a line for each module that some were wanted of. */

@@ -3,17 +3,6 @@
 
 /* Work at a steady rate, in ticks, and some of it at once at the start: what is full then is full
  * by the same calls as later. */
-static void serve(unsigned at_once, double rate, void (*step)(void))
-{
-    struct pace pace = {.owed = at_once};
-
-    for (;;) {
-        for (unsigned left = due(&pace, rate); left > 0; left--)
-            step();
-        tick();
-    }
-}
-
 enum { SLOTS_MAX = 100000 };
 
 static char *slots[SLOTS_MAX];
@@ -39,7 +28,7 @@ static void step_churn(void)
 
 static void churn(void)
 {
-    serve(4000, 1250, step_churn);
+    serve_from(4000, 1250, step_churn);
 }
 
 /* Full from the start: each new entry replaces the oldest. */
@@ -52,7 +41,7 @@ static void step_lru(void)
 
 static void lru(void)
 {
-    serve(4000, 800, step_lru);
+    serve_from(4000, 800, step_lru);
 }
 
 /* Random keys of a bounded set: fills as 1 - exp(-t / 2.5 s). */
@@ -66,7 +55,7 @@ static void step_exponential(void)
 
 static void exponential(void)
 {
-    serve(0, 1000, step_exponential);
+    serve(1000, step_exponential);
 }
 
 /* Fills evenly for five seconds and is then full. */
@@ -79,7 +68,7 @@ static void step_bounded(void)
 
 static void bounded(void)
 {
-    serve(0, 500, step_bounded);
+    serve(500, step_bounded);
 }
 
 /* A pool that a peak after seven seconds makes three times larger, once and for all. */
@@ -102,7 +91,7 @@ static void step_pool(void)
 
 static void pool(void)
 {
-    serve(10000, 400, step_pool);
+    serve_from(10000, 400, step_pool);
 }
 
 /* Tables are loaded in the first two seconds. */
@@ -136,7 +125,7 @@ static void step_batch(void)
 
 static void batches(void)
 {
-    serve(0, 1000, step_batch);
+    serve(1000, step_batch);
 }
 
 /* Work waits in a queue whose length wanders between nothing and 4,000. */
@@ -201,7 +190,7 @@ static void step_lazy(void)
 
 static void lazy(void)
 {
-    serve(5000, 300, step_lazy);
+    serve_from(5000, 300, step_lazy);
 }
 
 /* 2 MB of blocks whose usual size grows: the holes that small ones leave do not fit the next. What
@@ -226,7 +215,7 @@ static void step_fragment(void)
 
 static void fragment(void)
 {
-    serve(20000, 6000, step_fragment);
+    serve_from(20000, 6000, step_fragment);
 }
 
 /* The last 2,000 lines of a log. */
@@ -247,7 +236,7 @@ static void step_ring(void)
 
 static void ring(void)
 {
-    serve(2000, 1500, step_ring);
+    serve_from(2000, 1500, step_ring);
 }
 
 /* Freed four seconds after it was made, whatever happens. */
@@ -314,7 +303,7 @@ static void step_doubling(void)
 
 static void doubling(void)
 {
-    serve(3000, 6500, step_doubling);
+    serve_from(3000, 6500, step_doubling);
 }
 
 /* Requests with arenas of their own, each given back whole. */
@@ -348,7 +337,7 @@ static void step_arena(void)
 
 static void arenas(void)
 {
-    serve(1000, 300, step_arena);
+    serve_from(1000, 300, step_arena);
 }
 
 /* Large blocks that are mapped one by one, each for a second. */
@@ -361,7 +350,7 @@ static void step_big(void)
 
 static void big_blocks(void)
 {
-    serve(8, 8, step_big);
+    serve_from(8, 8, step_big);
 }
 
 /* Buffers that grow by realloc while a reply is put together, and are then freed. */
@@ -387,7 +376,7 @@ static void step_reply(void)
 
 static void replies(void)
 {
-    serve(10000, 1500, step_reply);
+    serve_from(10000, 1500, step_reply);
 }
 
 static const struct service_case cases[] = {

@@ -14,7 +14,7 @@ SITE static void serve_request(void)
 }
 
 /* Requests at a steady rate, each followed by the case's own step. */
-static void serve(double rate, void (*step)(void))
+static void serve_requests(double rate, void (*step)(void))
 {
     struct pace pace = {0};
 
@@ -45,7 +45,7 @@ SITE static void remember_event(void)
 
 static void list(void)
 {
-    serve(1000, remember_event);
+    serve_requests(1000, remember_event);
 }
 
 /* A cache by key, without a bound, whose keys never come again. */
@@ -73,7 +73,7 @@ SITE static void cache_put(void)
 
 static void cache(void)
 {
-    serve(500, cache_put);
+    serve_requests(500, cache_put);
 }
 
 /* One request in sixteen is refused, and its buffer forgotten. */
@@ -94,7 +94,7 @@ static void step_parse(void)
 
 static void error_path(void)
 {
-    serve(1600, step_parse);
+    serve_requests(1600, step_parse);
 }
 
 /* Sessions whose transcripts grow by realloc for as long as they are open, which is for ever. */
@@ -117,7 +117,7 @@ SITE static void append_transcript(void)
 
 static void realloc_many(void)
 {
-    serve(500, append_transcript);
+    serve_requests(500, append_transcript);
 }
 
 /* One array, made larger by a fixed step each time. */
@@ -134,7 +134,7 @@ SITE static void append_journal(void)
 
 static void realloc_one(void)
 {
-    serve(75, append_journal);
+    serve_requests(75, append_journal);
 }
 
 /* Messages live for about a second; one in twenty is never taken out of the queue. */
@@ -161,7 +161,7 @@ static void step_message(void)
 
 static void hidden(void)
 {
-    serve(4000, step_message);
+    serve_requests(4000, step_message);
 }
 
 /* Pages are rendered at 20 MB a second, 4 MB of them live; visitors leak at 100 kB a second. */
@@ -191,7 +191,7 @@ static void step_visitor(void)
 
 static void slow(void)
 {
-    serve(1000, step_visitor);
+    serve_requests(1000, step_visitor);
 }
 
 /* A library that keeps what it is told. */
@@ -202,7 +202,7 @@ static void step_notice(void)
 
 static void library(void)
 {
-    serve(800, step_notice);
+    serve_requests(800, step_notice);
 }
 
 /* A header's value is copied and the copy never freed. */
@@ -224,7 +224,7 @@ static void step_header(void)
 
 static void strdup_parser(void)
 {
-    serve(1500, step_header);
+    serve_requests(1500, step_header);
 }
 
 /* Requests have arenas of their own, of which the chunks after the first are not given back. */
@@ -257,7 +257,7 @@ static void step_arena(void)
 
 static void arena(void)
 {
-    serve(200, step_arena);
+    serve_requests(200, step_arena);
 }
 
 /* Each beyond the size from which glibc maps blocks one by one. */
@@ -268,7 +268,7 @@ SITE static void load_image(void)
 
 static void big_blocks(void)
 {
-    serve(5, load_image);
+    serve_requests(5, load_image);
 }
 
 /* Nothing for a second and a half, then an import of which nothing is freed. */
@@ -307,7 +307,7 @@ static void step_audit(void)
 
 static void late(void)
 {
-    serve(600, step_audit);
+    serve_requests(600, step_audit);
 }
 
 /* The load falls to a quarter while requests go on leaking. */
@@ -341,7 +341,7 @@ SITE static void format_line(void)
 
 static void formatted(void)
 {
-    serve(1000, format_line);
+    serve_requests(1000, format_line);
 }
 
 static const struct service_case cases[] = {

@@ -7,17 +7,6 @@
 
 #include "service.h"
 
-static void serve(double rate, void (*step)(void))
-{
-    struct pace pace = {0};
-
-    for (;;) {
-        for (unsigned left = due(&pace, rate); left > 0; left--)
-            step();
-        tick();
-    }
-}
-
 static struct sockaddr_in loopback;
 static int listener;
 

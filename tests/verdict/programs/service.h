@@ -79,6 +79,23 @@ static inline void tick(void)
     pause_seconds(0.01);
 }
 
+/* For ever, at that rate a second; so many at once to begin with. */
+static inline void serve_from(double at_once, double rate, void (*step)(void))
+{
+    struct pace pace = {0, at_once};
+
+    for (;;) {
+        for (unsigned left = due(&pace, rate); left > 0; left--)
+            step();
+        tick();
+    }
+}
+
+static inline void serve(double rate, void (*step)(void))
+{
+    serve_from(0, rate, step);
+}
+
 /* The same numbers in every run, so that a case is the same in every run. */
 static inline uint32_t chance(uint32_t below)
 {

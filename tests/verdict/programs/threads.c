@@ -3,17 +3,6 @@
 
 #include "service.h"
 
-static void serve(double rate, void (*step)(void))
-{
-    struct pace pace = {0};
-
-    for (;;) {
-        for (unsigned left = due(&pace, rate); left > 0; left--)
-            step();
-        tick();
-    }
-}
-
 static void *short_work(void *argument)
 {
     pause_seconds(0.02);
