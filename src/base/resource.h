@@ -29,6 +29,14 @@ static inline bool ls_resource_is_counted(enum ls_resource resource)
            resource == LS_RESOURCE_THREAD;
 }
 
+/* The same of a site: a resource of the program's own has a size if the program says one, so that
+ * bytes were acquired. */
+static inline bool ls_resource_is_counted_at(enum ls_resource resource, double acquired_bytes)
+{
+    return ls_resource_is_counted(resource) ||
+           (resource == LS_RESOURCE_CUSTOM && !(acquired_bytes > 0));
+}
+
 enum ls_verdict {
     LS_VERDICT_LEARNING,
     LS_VERDICT_RISING,

@@ -35,6 +35,8 @@ static void read_sites(struct ls_fields *fields, const json_t *root, struct ls_b
             .growth_count_per_s = ls_field_number(fields, object, "growth_count_per_s"),
             .live_bytes = ls_field_number(fields, object, "live_bytes"),
         };
+        baseline->sites[i].is_counted =
+            ls_resource_is_counted_at(baseline->sites[i].resource, baseline->sites[i].live_bytes);
         baseline->sites[i].sought_function = json_string_value(json_object_get(object, "symbol"));
         baseline->sites[i].sought_place = json_string_value(json_object_get(object, "module"));
     }
@@ -153,6 +155,7 @@ static struct ls_baseline_site describe(const struct ls_snapshot_site *site)
         .growth_bytes_per_s = site->growth_bytes_per_s,
         .growth_count_per_s = site->growth_count_per_s,
         .live_bytes = site->live_bytes,
+        .is_counted = ls_snapshot_site_is_counted(site),
     };
 
     seek_by_symbol(site, &described);

@@ -26,6 +26,7 @@ struct ls_baseline_site {
     double growth_bytes_per_s;
     double growth_count_per_s;
     double live_bytes;
+    bool is_counted; /* compared by number and not by bytes */
 };
 
 struct ls_baseline {

@@ -112,7 +112,7 @@ static bool is_faster(double after, double before, double margin)
 static bool is_faster_site(const struct ls_baseline_site *after,
                            const struct ls_baseline_site *before, double margin)
 {
-    if (ls_resource_is_counted(after->resource))
+    if (after->is_counted)
         return is_faster(after->growth_count_per_s, before->growth_count_per_s, margin);
     return is_faster(after->growth_bytes_per_s, before->growth_bytes_per_s, margin);
 }
@@ -188,9 +188,9 @@ static void print_figure(void (*unit)(struct ls_text *, double), double value, i
     printf("%*s", columns, bytes);
 }
 
-static void print_rate(enum ls_resource resource, const struct ls_baseline_site *site)
+static void print_rate(bool is_counted, const struct ls_baseline_site *site)
 {
-    if (ls_resource_is_counted(resource))
+    if (is_counted)
         print_figure(ls_units_count_rate, site->growth_count_per_s, 13);
     else
         print_figure(ls_units_size_rate, site->growth_bytes_per_s, 13);
@@ -203,8 +203,8 @@ static void print_difference(const struct difference *difference, bool has_color
 
     printf("  %s%-6s%s", has_color ? color : "", change_names[difference->change],
            has_color ? PLAIN : "");
-    print_rate(difference->site->resource, &difference->before);
-    print_rate(difference->site->resource, &difference->after);
+    print_rate(difference->site->is_counted, &difference->before);
+    print_rate(difference->site->is_counted, &difference->after);
     print_figure(ls_units_size, difference->before.live_bytes, 11);
     print_figure(ls_units_size, difference->after.live_bytes, 11);
     printf("  %-6s  ", ls_resource_names[difference->site->resource]);

@@ -101,7 +101,7 @@ static bool collect_sites(const struct ls_run *run, const struct ls_criteria *cr
         if (site->verdict == LS_VERDICT_RISING && has(criteria->fail_on, LS_FAIL_ON_LEAKING) &&
             !add_site(result, LS_FINDING_RISING, run, site))
             return false;
-        if (criteria->max_live_bytes >= 0 && !ls_resource_is_counted(site->resource) &&
+        if (criteria->max_live_bytes >= 0 && !ls_snapshot_site_is_counted(site) &&
             site->live_bytes > criteria->max_live_bytes &&
             !add_site(result, LS_FINDING_LIVE, run, site))
             return false;
@@ -117,7 +117,7 @@ static bool is_as_known(const struct ls_finding *finding, const struct ls_baseli
 
     if (finding->kind == LS_FINDING_LIVE)
         return finding->site->live_bytes <= known->live_bytes * factor;
-    if (ls_resource_is_counted(finding->site->resource))
+    if (ls_snapshot_site_is_counted(finding->site))
         return finding->site->growth_count_per_s <= known->growth_count_per_s * factor;
     return finding->site->growth_bytes_per_s <= known->growth_bytes_per_s * factor;
 }
@@ -126,7 +126,7 @@ static bool is_as_known(const struct ls_finding *finding, const struct ls_baseli
 static bool is_tolerated(const struct ls_finding *finding, const struct ls_criteria *criteria)
 {
     return finding->kind == LS_FINDING_RISING && criteria->max_growth_bytes_per_s >= 0 &&
-           !ls_resource_is_counted(finding->site->resource) &&
+           !ls_snapshot_site_is_counted(finding->site) &&
            finding->site->growth_bytes_per_s <= criteria->max_growth_bytes_per_s;
 }
 

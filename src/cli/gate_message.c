@@ -81,7 +81,7 @@ static void write_place(struct ls_text *text, const struct ls_snapshot_site *sit
 
 static void write_growth(struct ls_text *text, const struct ls_snapshot_site *site)
 {
-    if (ls_resource_is_counted(site->resource))
+    if (ls_snapshot_site_is_counted(site))
         ls_units_count_rate(text, site->growth_count_per_s);
     else
         ls_units_size_rate(text, site->growth_bytes_per_s);
@@ -90,7 +90,7 @@ static void write_growth(struct ls_text *text, const struct ls_snapshot_site *si
 static void write_live(struct ls_text *text, const struct ls_snapshot_site *site)
 {
     ls_text_string(text, site->estimated ? "~" : "");
-    if (!ls_resource_is_counted(site->resource)) {
+    if (!ls_snapshot_site_is_counted(site)) {
         ls_units_size(text, site->live_bytes);
     } else {
         ls_units_count(text, site->live_count);
@@ -113,8 +113,7 @@ static void write_rising(struct ls_text *text, const struct ls_finding *finding)
     ls_text_string(text, ", ");
     ls_units_share(text, finding->site->confidence);
     ls_text_string(text, " sure");
-    if (finding->known_growth_bytes_per_s >= 0 &&
-        !ls_resource_is_counted(finding->site->resource)) {
+    if (finding->known_growth_bytes_per_s >= 0 && !ls_snapshot_site_is_counted(finding->site)) {
         ls_text_string(text, "; baseline ");
         ls_units_size_rate(text, finding->known_growth_bytes_per_s);
     }

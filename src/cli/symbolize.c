@@ -97,7 +97,7 @@ static void write_growth(FILE *file, const struct ls_snapshot_site *site)
     struct ls_text text;
 
     ls_text_init(&text, bytes, sizeof(bytes));
-    if (ls_resource_is_counted(site->resource))
+    if (ls_snapshot_site_is_counted(site))
         ls_units_count_rate(&text, site->growth_count_per_s);
     else
         ls_units_size_rate(&text, site->growth_bytes_per_s);

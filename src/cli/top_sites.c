@@ -24,7 +24,7 @@ const struct ls_snapshot_site *ls_top_chosen_site(const struct ls_top *top)
 
 static double weight(const struct ls_snapshot_site *site, enum ls_top_order order)
 {
-    bool is_counted = ls_resource_is_counted(site->resource);
+    bool is_counted = ls_snapshot_site_is_counted(site);
 
     if (order == LS_TOP_BY_COUNT)
         return site->live_count;

@@ -108,7 +108,7 @@ static void tell_growth(const struct ls_snapshot_site *site, struct ls_text *tex
         ls_text_string(text, " (");
         ls_units_share(text, site->confidence);
         ls_text_string(text, " sure)  ");
-        if (ls_resource_is_counted(site->resource))
+        if (ls_snapshot_site_is_counted(site))
             ls_units_count_rate(text, site->growth_count_per_s);
         else
             ls_units_size_rate(text, site->growth_bytes_per_s);
@@ -119,7 +119,7 @@ static void tell_live(const struct ls_snapshot_site *site, struct ls_text *text)
 {
     const char *mark = site->estimated ? "~" : "";
 
-    if (!ls_resource_is_counted(site->resource)) {
+    if (!ls_snapshot_site_is_counted(site)) {
         ls_text_string(text, mark);
         ls_units_size(text, site->live_bytes);
         ls_text_string(text, " live, ");
@@ -131,7 +131,7 @@ static void tell_live(const struct ls_snapshot_site *site, struct ls_text *text)
     }
     ls_text_string(text, mark);
     ls_units_count(text, site->live_count);
-    ls_text_string(text, ls_resource_is_counted(site->resource) ? " live" : " pieces");
+    ls_text_string(text, ls_snapshot_site_is_counted(site) ? " live" : " pieces");
     if (site->median_age_s >= 0) {
         ls_text_string(text, ", half older than ");
         ls_units_duration(text, site->median_age_s);
@@ -140,7 +140,7 @@ static void tell_live(const struct ls_snapshot_site *site, struct ls_text *text)
 
 static void draw_curve(const struct ls_snapshot_site *site, int row, int columns)
 {
-    bool is_counted = ls_resource_is_counted(site->resource);
+    bool is_counted = ls_snapshot_site_is_counted(site);
     double values[CURVE_MAX];
     int room = columns < CURVE_MAX ? columns : CURVE_MAX;
     size_t skip = site->point_count > (size_t)room ? site->point_count - (size_t)room : 0;

@@ -105,7 +105,7 @@ static void put_growth(const struct ls_snapshot_site *site, int row, int column,
 
     if (!is_told) /* a slope within the noise reads like a leak */
         ls_top_put_right(row, column, GROWTH_COLUMNS, "-", style);
-    else if (ls_resource_is_counted(site->resource))
+    else if (ls_snapshot_site_is_counted(site))
         put_figure(row, column, GROWTH_COLUMNS, ls_units_count_rate, site->growth_count_per_s, "",
                    style);
     else
@@ -134,9 +134,9 @@ static void draw_site(const struct ls_snapshot_site *site, const struct columns 
 
     ls_top_put(row, 0, KIND_COLUMNS, ls_resource_names[site->resource], style);
     put_growth(site, row, columns->growth, style);
-    if (ls_resource_is_counted(site->resource) && columns->count_columns > 0)
+    if (ls_snapshot_site_is_counted(site) && columns->count_columns > 0)
         ls_top_put_right(row, columns->live, columns->live_columns, "-", style);
-    else if (ls_resource_is_counted(site->resource))
+    else if (ls_snapshot_site_is_counted(site))
         put_figure(row, columns->live, columns->live_columns, ls_units_count, site->live_count,
                    mark, style);
     else

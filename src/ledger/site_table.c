@@ -108,8 +108,7 @@ void ls_tally_add(struct ls_tally *sum, const struct ls_tally *part)
 
 bool ls_site_is_counted(const struct ls_site *site)
 {
-    return ls_resource_is_counted(site->resource) ||
-           (site->resource == LS_RESOURCE_CUSTOM && site->tally.acquired_bytes == 0);
+    return ls_resource_is_counted_at(site->resource, site->tally.acquired_bytes);
 }
 
 void ls_site_note_peak_count(struct ls_site *site)

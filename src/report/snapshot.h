@@ -115,6 +115,12 @@ struct ls_snapshot_site {
     const struct ls_snapshot_threads *threads; /* NULL but for thread */
 };
 
+/* Judged, compared and told by number and not by bytes. */
+static inline bool ls_snapshot_site_is_counted(const struct ls_snapshot_site *site)
+{
+    return ls_resource_is_counted_at(site->resource, site->acquired_bytes);
+}
+
 struct ls_snapshot_module {
     const char *path;
     const char *build_id;

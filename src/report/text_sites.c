@@ -32,16 +32,6 @@ static bool is_rising(const struct ls_snapshot_site *site)
     return site->verdict == LS_VERDICT_RISING;
 }
 
-/* Sockets, files and the like have no size worth naming: their number is what grows. What is the
- * program's own has the size the program says. */
-static bool is_counted(const struct ls_snapshot_site *site)
-{
-    if (site->resource == LS_RESOURCE_CUSTOM && site->live_bytes > 0)
-        return false;
-    return site->resource >= LS_RESOURCE_THREAD && !(site->growth_bytes_per_s > 0) &&
-           !(site->growth_bytes_per_s < 0);
-}
-
 /* "custom: listeners" */
 void ls_text_kind(struct ls_line *line, const struct ls_snapshot_site *site)
 {
@@ -63,7 +53,7 @@ size_t ls_text_kind_shift(const struct ls_snapshot_site *site)
 
 static void growth(struct ls_line *line, const struct ls_snapshot_site *site)
 {
-    if (is_counted(site))
+    if (ls_snapshot_site_is_counted(site))
         ls_units_count_rate(&line->text, site->growth_count_per_s);
     else
         ls_units_size_rate(&line->text, site->growth_bytes_per_s);
@@ -217,7 +207,7 @@ static void count_of_units(struct ls_line *line, const struct ls_snapshot_site *
 static void live_line(struct ls_line *line, const struct ls_snapshot_site *site)
 {
     ls_line_pad_to(line, KIND_COLUMN);
-    if (is_counted(site)) {
+    if (ls_snapshot_site_is_counted(site)) {
         count_of_units(line, site);
         ls_text_string(&line->text, " live");
     } else {
@@ -404,7 +394,7 @@ static void other_line(struct ls_line *line, const struct ls_snapshot_site *site
     ls_text_kind(line, site);
     start = ls_line_width(line);
     ls_text_char(&line->text, ' ');
-    if (is_counted(site)) {
+    if (ls_snapshot_site_is_counted(site)) {
         count_of_units(line, site);
     } else {
         estimate_mark(line, site);

@@ -64,6 +64,30 @@ def check_story(checks, scratch):
                 result.returncode == 2 and "4 runs" in result.stdout, result)
 
 
+def sessions(scratch, growth_count_per_s):
+    """A run in which sessions rise that the program has named itself, and that have no size."""
+    summary = json.loads((GOLDEN / "leaking.summary.json").read_text())
+    site = summary["sites"][0]
+    site.update(resource="custom", kind="session", live_bytes=0, peak_live_bytes=0, error_bytes=0, acquired_bytes=0,
+                acquired_count=9000, growth_bytes_per_s=0, growth_count_per_s=growth_count_per_s)
+    run = scratch / f"sessions_{growth_count_per_s}" / "node.100.20261121T080000Z"
+    run.mkdir(parents=True)
+    (run / "summary.json").write_text(json.dumps(summary))
+    return run
+
+
+def check_counted(checks, scratch):
+    """What has no size is compared by number, and the program's own may have none."""
+    few, many = sessions(scratch, 2), sessions(scratch, 6)
+    result = leakshim("diff", few, many)
+    checks.true("more sessions a second are faster", result.returncode == 1 and
+                re.search(r"^  faster .*\+120/min.*\+360/min", result.stdout, flags=re.M), result)
+    result = leakshim("check", few)
+    checks.true("and told by number", "custom +120/min" in result.stdout + result.stderr, result)
+    result = leakshim("check", "--max-growth=1G/min", few)
+    checks.equal("no growth in bytes tolerates them", result.returncode, 1, result)
+
+
 def check_diff(checks, runs):
     fixed, leaking = runs / "fixed", runs / "leaking"
     result = leakshim("diff", fixed, leaking)
@@ -138,6 +162,7 @@ def main():
         check_one(checks, runs)
         check_story(checks, scratch)
         check_diff(checks, runs)
+        check_counted(checks, scratch)
         check_folded(checks, runs)
         check_pprof(checks, runs, scratch)
     return checks.finish()

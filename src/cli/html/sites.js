@@ -10,9 +10,9 @@ const sites = (() => {
     // More in one chart cannot be told apart.
     const CURVES = 6;
 
-    // Sockets and files have no size; they are counted.
-    const isCounted = (site) => site.resource === 'socket' || site.resource === 'file' ||
-        (!site.live_bytes && !site.peak_live_bytes && !site.growth_bytes_per_s);
+    // Descriptors have no size and a thread's stack is mostly untouched; the program's own may have one.
+    const isCounted = (site) => ['socket', 'file', 'thread'].includes(site.resource) ||
+        (site.resource === 'custom' && !site.acquired_bytes);
 
     const growthText = (site) => isCounted(site) ? units.countRate(site.growth_count_per_s)
         : units.sizeRate(site.growth_bytes_per_s);
