@@ -60,10 +60,16 @@ static void write_counters(struct ls_exposition *exposition, const struct ls_sna
                          "CPU time of leakshim's collector.", snapshot->health.own_cpu_s);
 }
 
-static void write_memory(struct ls_exposition *exposition, const struct ls_snapshot *snapshot)
+static void write_seconds(struct ls_exposition *exposition, const char *name, const char *help,
+                          double seconds)
 {
     const double never = __builtin_inf();
 
+    ls_exposition_single(exposition, name, "gauge", help, seconds >= 0 ? seconds : never);
+}
+
+static void write_memory(struct ls_exposition *exposition, const struct ls_snapshot *snapshot)
+{
     if (snapshot->memory.rss_bytes >= 0)
         ls_exposition_single(exposition, "process_resident_memory_bytes", "gauge",
                              "Resident memory size in bytes.", snapshot->memory.rss_bytes);
@@ -73,10 +79,15 @@ static void write_memory(struct ls_exposition *exposition, const struct ls_snaps
         ls_exposition_single(exposition, "leakshim_memory_limit_bytes", "gauge",
                              "The tightest memory limit the process runs under.",
                              snapshot->process.limit_bytes);
-    ls_exposition_single(
-        exposition, "leakshim_memory_limit_reached_in_seconds", "gauge",
-        "Time until the memory limit is reached at the present growth; +Inf if never.",
-        snapshot->memory.seconds_to_limit >= 0 ? snapshot->memory.seconds_to_limit : never);
+    write_seconds(exposition, "leakshim_memory_limit_reached_in_seconds",
+                  "Time until the memory limit is reached at the present growth; +Inf if never.",
+                  snapshot->memory.seconds_to_limit);
+    write_seconds(exposition, "leakshim_memory_limit_reached_in_low_seconds",
+                  "That time is longer than this in 19 cases of 20; +Inf if never.",
+                  snapshot->memory.seconds_to_limit_low);
+    write_seconds(exposition, "leakshim_memory_limit_reached_in_high_seconds",
+                  "That time is shorter than this in 19 cases of 20; +Inf if it may be never.",
+                  snapshot->memory.seconds_to_limit_high);
 }
 
 static void write_verdict(struct ls_exposition *exposition, const struct ls_snapshot *snapshot)

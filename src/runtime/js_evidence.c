@@ -183,48 +183,54 @@ static bool has_gained(const struct ls_js_evidence *evidence, const struct ls_js
            gain >= GAIN_SCORE * ls_math_sqrt((came + left) * evidence->bytes_per_sample);
 }
 
-static struct ls_js_base held_at(const struct ls_js_evidence *evidence, const struct ls_site *site,
-                                 double now_s)
+static struct ls_js_base held_in_round(const struct ls_js_evidence *evidence,
+                                       const struct ls_site *site)
 {
     return (struct ls_js_base){
-        .time_s = now_s,
+        .time_s = ls_seconds_watched(evidence->earliest_ns),
         .own_bytes = site->tally.live_bytes,
         .inclusive_bytes = evidence->inclusive_sum,
     };
 }
 
-void ls_js_evidence_add(const struct ls_site *site, uint64_t round, const struct ls_js_site *source)
+void ls_js_evidence_add(const struct ls_site *site, uint64_t round,
+                        const struct ls_js_reading *reading, const struct ls_js_site *source)
 {
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
 
     if (evidence == NULL)
         return;
-    if (evidence->round != round)
+    if (evidence->round != round) {
         evidence->inclusive_sum = 0;
+        evidence->earliest_ns = reading->taken_ns;
+    }
+    if (reading->taken_ns < evidence->earliest_ns)
+        evidence->earliest_ns = reading->taken_ns;
     evidence->round = round;
     evidence->inclusive_sum += source->inclusive_bytes;
 }
 
-void ls_js_evidence_read(const struct ls_site *site, double now_s)
-{
-    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
-    double first_live_s;
-
-    if (evidence == NULL)
-        return;
-    first_live_s = ls_seconds_watched(evidence->first_live_ns);
-    if (evidence->first.time_s == 0 || now_s <= first_live_s + WARMUP_S)
-        evidence->first = held_at(evidence, site, now_s);
-}
-
-void ls_js_evidence_settled(const struct ls_site *site, double now_s)
+void ls_js_evidence_read(const struct ls_site *site)
 {
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
     struct ls_js_base now;
 
     if (evidence == NULL)
         return;
-    now = held_at(evidence, site, now_s);
+    now = held_in_round(evidence, site);
+    if (evidence->first.time_s == 0 ||
+        now.time_s <= ls_seconds_watched(evidence->first_live_ns) + WARMUP_S)
+        evidence->first = now;
+}
+
+void ls_js_evidence_settled(const struct ls_site *site)
+{
+    struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+    struct ls_js_base now;
+
+    if (evidence == NULL)
+        return;
+    now = held_in_round(evidence, site);
     if (evidence->first_settled.time_s < evidence->window_start_s)
         evidence->first_settled.time_s = 0;
     if (evidence->confirmed && (has_gained(evidence, &evidence->first, &now) ||

@@ -18,7 +18,8 @@
 
 /* What a site held at a moment, all isolates together. */
 struct ls_js_base {
-    double time_s; /* since the process was first watched; 0: none yet */
+    double time_s; /* of the earliest of their readings, since the process was first watched; 0:
+                      none yet */
     double own_bytes;
     double inclusive_bytes;
 };
@@ -46,6 +47,7 @@ struct ls_js_evidence {
     struct ls_js_base first_settled;
     uint64_t round;
     double inclusive_sum; /* of that round */
+    uint64_t earliest_ns; /* of the readings of that round */
     bool confirmed;       /* the last measured reading confirms an earlier one */
     bool holds;           /* evidence for a leak, as of the last measured reading */
     /* The two as they were before that reading, for who takes over from this function in it. */
@@ -74,9 +76,9 @@ void ls_js_evidence_reading(const struct ls_site *site, const struct ls_js_readi
 /* The last reading of every isolate, in rounds: of any kind, or the last settled ones, those made
  * right after a major collection. Then, what the site holds by all of them being in its tally: */
 void ls_js_evidence_add(const struct ls_site *site, uint64_t round,
-                        const struct ls_js_site *source);
-void ls_js_evidence_read(const struct ls_site *site, double now_s);
-void ls_js_evidence_settled(const struct ls_site *site, double now_s);
+                        const struct ls_js_reading *reading, const struct ls_js_site *source);
+void ls_js_evidence_read(const struct ls_site *site);
+void ls_js_evidence_settled(const struct ls_site *site);
 /* Such a reading did not have the site any more. */
 void ls_js_evidence_absent(const struct ls_site *site);
 

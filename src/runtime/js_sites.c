@@ -184,7 +184,7 @@ static void add_evidence(const struct ls_js_reading *reading)
         const struct ls_site *site = site_of(&reading->sites[i]);
 
         if (site != NULL)
-            ls_js_evidence_add(site, round_number, &reading->sites[i]);
+            ls_js_evidence_add(site, round_number, reading, &reading->sites[i]);
     }
 }
 
@@ -208,7 +208,7 @@ static void remember_settled(double now_s)
             site->tally = (struct ls_tally){0};
             ls_js_evidence_absent(site);
         } else {
-            ls_js_evidence_settled(site, now_s);
+            ls_js_evidence_settled(site);
         }
         ls_judge_remember(site, now_s);
     }
@@ -236,7 +236,7 @@ void ls_js_sites_update(void)
         if (site->resource != LS_RESOURCE_JS)
             continue;
         if (site->reading == round_number)
-            ls_js_evidence_read(site, now_s);
+            ls_js_evidence_read(site);
         else
             site->tally = (struct ls_tally){0};
         ls_site_note_peak_count(site);

@@ -8,8 +8,8 @@
 #define GROWN_ONCE_STEPS  4
 
 const char *const simulated_names[SIMULATED_KIND_COUNT] = {
-    "constant", "churn", "sessions", "full LRU", "batches", "queue",    "garbage",
-    "bursts",   "jobs",  "days",     "steps",    "filling", "approach", "grown once",
+    "constant", "churn", "sessions", "full LRU", "batches",  "queue",      "garbage",  "bursts",
+    "jobs",     "days",  "steps",    "filling",  "approach", "grown once", "restarts",
 };
 
 static double chance_of_sample(const struct simulated_site *site)
@@ -188,6 +188,18 @@ static void step_approach(struct simulated_site *site)
     arrive_for(site, missing * -expm1(-1.0 / site->life), FOREVER);
 }
 
+/* What it held is gone, and what was known of it. */
+static void step_restarts(struct simulated_site *site)
+{
+    if (site->now >= site->target) {
+        site->count = 0;
+        site->released = (struct ls_release_ages){.watched = 0.0f};
+        site->started = site->now;
+        site->target = site->now + log_uniform(site->random, 20.0, INTERVALS_AN_HOUR);
+    }
+    arrive(site, flow(site));
+}
+
 static void live_on(struct simulated_site *site)
 {
     switch (site->kind) {
@@ -225,6 +237,9 @@ static void live_on(struct simulated_site *site)
         break;
     case SIMULATED_APPROACH:
         step_approach(site);
+        break;
+    case SIMULATED_RESTARTS:
+        step_restarts(site);
         break;
     case SIMULATED_GROWN_ONCE:
         if (site->now > site->target && site->now <= site->target + GROWN_ONCE_STEPS)
@@ -288,6 +303,9 @@ static void settle_in(struct simulated_site *site)
     case SIMULATED_APPROACH:
         site->life = log_uniform(random, 2.0, 100.0);
         break;
+    case SIMULATED_RESTARTS:
+        site->target = log_uniform(random, 20.0, INTERVALS_AN_HOUR);
+        break;
     case SIMULATED_SESSIONS: /* lives drawn at arrival: what is there is run in */
     case SIMULATED_BURSTS:
     case SIMULATED_KIND_COUNT:
@@ -304,6 +322,7 @@ static void init(struct simulated_site *site, struct simulation_random *random,
     site->leak_bytes = 0.0;
     site->leak_from = INFINITY;
     site->full_at = 0.0;
+    site->started = 0.0;
     site->now = 0.0;
     site->clock = 0.0;
     site->arrived = 0.0;

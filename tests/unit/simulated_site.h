@@ -36,6 +36,7 @@ enum simulated_kind {
     SIMULATED_FILL,       /* a cache that fills at a constant rate, then evicts */
     SIMULATED_APPROACH,   /* a cache of a limited set of keys: it fills ever more slowly */
     SIMULATED_GROWN_ONCE, /* lazy initialisation: a few steps close together, then nothing */
+    SIMULATED_RESTARTS,   /* churn in a process that ends and begins again, empty, now and then */
     SIMULATED_KIND_COUNT
 };
 
@@ -57,6 +58,7 @@ struct simulated_site {
     double leak_bytes; /* an interval, from `leak_from` on */
     double leak_from;
     double full_at; /* interval from which a filling site is full; 0 for others */
+    double started; /* interval in which its process began */
     double now;     /* intervals */
     double clock;   /* what blocks are released by: time, arrivals, departures or collections */
     double arrived; /* blocks, of kinds whose clock counts them */
@@ -76,7 +78,7 @@ void simulated_site_init(struct simulated_site *site, struct simulation_random *
 void simulated_site_init_as(struct simulated_site *site, struct simulation_random *random,
                             enum simulated_kind kind, double live_bytes, double life);
 
-/* One interval later. */
+/* One interval later. Where the process has begun anew meanwhile, `started` is that interval. */
 void simulated_site_step(struct simulated_site *site, struct ls_trend_point *point);
 
 /* What the ledger knows of ages at this moment, for the points of a series. */

@@ -60,6 +60,15 @@
             dom.make('span', { class: 'quiet' }, detail ?? ''));
     }
 
+    /** In nine cases of ten; a summary of an older version has none. */
+    function rangeText(memory) {
+        if (!units.isKnown(memory.seconds_to_limit_low))
+            return '';
+        return units.isKnown(memory.seconds_to_limit_high)
+            ? `${units.duration(memory.seconds_to_limit_low)} to ${units.duration(memory.seconds_to_limit_high)}`
+            : `${units.duration(memory.seconds_to_limit_low)} or more`;
+    }
+
     function tiles(run) {
         const { memory, process, verdict, event_loops: loops, health } = run.summary;
         const isHeap = process.limit_source === 'v8';
@@ -70,7 +79,8 @@
         dom.show(dom.byId('tiles'),
             tile('Growth', units.sizeRate(memory.rss_growth_bytes_per_s), 'of the resident memory'),
             tile(run.ending === 'running' ? 'Limit reached in' : 'Limit, at that rate, in', units.isKnown(memory.seconds_to_limit)
-                ? units.duration(memory.seconds_to_limit) : 'not in sight', limitText(process)),
+                ? units.duration(memory.seconds_to_limit) : 'not in sight', [limitText(process),
+                rangeText(memory)].filter(Boolean).join('; ')),
             tile('Resident', units.size(memory.rss_bytes), filled === null ? 'in the end'
                 : `${isHeap ? 'JavaScript heap ' : ''}${units.share(filled)} of the limit`, filled,
             filled > 0.8 ? 'bad' : 'accent'),
