@@ -253,6 +253,9 @@ class Terminal:
         self.text = ""
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
+            # A shell passes on what it found ignored, and what runs the tests may have been started so.
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             environment = {**bench.environment, "PS1": "prompt> ", "TERM": "dumb", "HISTFILE": ""}
             os.execvpe(command[0], command, environment)
 
