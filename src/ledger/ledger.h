@@ -79,10 +79,16 @@ void ls_ledger_drain(void);
 struct ls_tally *ls_ledger_stack_tally(enum ls_resource resource, uint32_t stack);
 /* The sum over all stacks. */
 void ls_ledger_sum(enum ls_resource resource, struct ls_tally *sum);
+/* Whether a frame is one of those by which a JIT engine calls native code. */
+enum ls_dispatch {
+    LS_DISPATCH_NOT,
+    LS_DISPATCH_MAYBE, /* the engine's, whose name is not known */
+    LS_DISPATCH_YES,
+};
+
 /* What frames are, as those know who know the engine. */
 struct ls_ledger_code {
-    /* The frames by which a JIT engine calls native code. */
-    bool (*is_dispatch)(const struct ls_module *module, uintptr_t pc);
+    enum ls_dispatch (*dispatch_of)(const struct ls_module *module, uintptr_t pc);
     /* Whether the engine took it for itself. */
     enum ls_site_engine (*engine_of)(const struct ls_stack *stack);
 };

@@ -33,6 +33,19 @@ uint32_t ls_ledger_first_jit_frame(const struct ls_stack *stack)
     return frame;
 }
 
+/* JavaScript calls native code by way of a stub of the engine's, and that may call the next. An
+ * engine without its symbols does not tell the names of all of them. */
+static bool is_dispatch(const struct ls_stack *stack, uint32_t frame, uint32_t first_jit,
+                        const struct ls_ledger_code *code)
+{
+    enum ls_dispatch found = code->dispatch_of(module_of(stack, frame), stack->pcs[frame]);
+
+    if (found != LS_DISPATCH_MAYBE)
+        return found == LS_DISPATCH_YES;
+    return frame + 1 == first_jit ||
+           code->dispatch_of(module_of(stack, frame - 1), stack->pcs[frame - 1]) == LS_DISPATCH_YES;
+}
+
 /*
  * Frames that identify the site: up to the first that no module owns. JIT code moves whenever it is
  * compiled again, and what lies outside of it is the way into it. Just inside of it lie the
@@ -46,8 +59,7 @@ static uint32_t identifying_frames(const struct ls_stack *stack, uint32_t first_
 
     if (first_jit == stack->depth)
         return end;
-    while (end > 1 && code != NULL &&
-           code->is_dispatch(module_of(stack, end - 1), stack->pcs[end - 1]))
+    while (end > 1 && code != NULL && is_dispatch(stack, end - 1, first_jit, code))
         end--;
     return end;
 }

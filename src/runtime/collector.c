@@ -212,7 +212,7 @@ static int write_files(void)
 
 static int summarise(bool final)
 {
-    static const struct ls_ledger_code code = {.is_dispatch = ls_names_is_dispatch,
+    static const struct ls_ledger_code code = {.dispatch_of = ls_names_dispatch_of,
                                                .engine_of = ls_engine_code_of};
     struct ls_judgement judgement;
     uint32_t stacks_known = ls_stack_table_count(&ls_ledger.stacks);

@@ -282,7 +282,7 @@ bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc)
     return is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes));
 }
 
-bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
+enum ls_dispatch ls_names_dispatch_of(const struct ls_module *module, uintptr_t pc)
 {
     /* V8's embedded builtins, and the C++ functions through which interpreted code calls out. */
     static const char *const prefixes[] = {
@@ -295,7 +295,11 @@ bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc)
         "v8::internal::Runtime_",
     };
 
-    return is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes));
+    if (is_one_of(module, pc, prefixes, LS_ARRAY_LENGTH(prefixes)))
+        return LS_DISPATCH_YES;
+    return module != NULL && *ls_names_known(module, pc) == '\0' && ls_engine_code_owns(module)
+               ? LS_DISPATCH_MAYBE
+               : LS_DISPATCH_NOT;
 }
 
 size_t ls_names_choose(const struct ls_snapshot_site *site)

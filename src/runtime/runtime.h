@@ -211,13 +211,13 @@ void ls_names_resolve(struct ls_snapshot *snapshot);
 /* The frame a person would name the site after: past allocator wrappers and runtime libraries. */
 size_t ls_names_choose(const struct ls_snapshot_site *site);
 /* Finds the names of what lies just inside the JIT frames of stacks below `stacks_known`, for
- * ls_names_is_dispatch, and those that ls_engine_code_of goes by. Reads ELF files; without the
+ * ls_names_dispatch_of, and those that ls_engine_code_of goes by. Reads ELF files; without the
  * lock. */
 void ls_names_learn(uint32_t stacks_known);
 /* The function's name if it has been looked up and found, "" otherwise. */
 const char *ls_names_known(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's own way of calling native code. Looks up what is known, no more. */
-bool ls_names_is_dispatch(const struct ls_module *module, uintptr_t pc);
+enum ls_dispatch ls_names_dispatch_of(const struct ls_module *module, uintptr_t pc);
 /* Whether the function is V8's, and makes or grows a WebAssembly memory. */
 bool ls_names_is_wasm_memory(const struct ls_module *module, uintptr_t pc);
 /* In a forked child: the names found so far may be half written. */

@@ -7,6 +7,20 @@
 #define POINTS_CALM   16
 /* Tracked bytes that make up less than this share of the resident growth do not explain it. */
 #define FRAGMENTING_SHARE 0.5
+/* A program that has just begun, or begins to do something, touches memory for the first time and
+ * warms up its code: the resident size rises for some readings, and nobody has asked for more. */
+#define FRAGMENTING_INTERVALS 10.0
+
+/* By as much more than what is tracked, and for long. */
+static bool is_fragmenting(const struct ls_trend_process *process,
+                           const struct ls_trend_verdict *resident)
+{
+    double rose_s = process->resident[process->count - 1].time_s - resident->window_start_s;
+
+    return resident->verdict == LS_VERDICT_RISING &&
+           rose_s >= FRAGMENTING_INTERVALS * process->interval_s &&
+           process->tracked_bytes_per_s < FRAGMENTING_SHARE * resident->growth_bytes_per_s;
+}
 
 void ls_trend_judge_process(const struct ls_trend_process *process,
                             struct ls_trend_process_verdict *verdict)
@@ -21,7 +35,6 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
         .sites_tested = 1,
     };
     struct ls_trend_verdict resident;
-    bool rises;
     double rate;
 
     *verdict = (struct ls_trend_process_verdict){.state = LS_PROCESS_LEARNING,
@@ -31,8 +44,7 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
     if (process->resident == NULL || process->count > LS_TREND_POINTS_MAX)
         return;
     ls_trend_judge(&series, &resident);
-    rises = resident.verdict == LS_VERDICT_RISING;
-    if (rises)
+    if (resident.verdict == LS_VERDICT_RISING)
         verdict->rss_growth_bytes_per_s = resident.growth_bytes_per_s;
     else
         verdict->rss_growth_bytes_per_s =
@@ -45,8 +57,7 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
         verdict->state = LS_PROCESS_LEAKING;
     else if (resident.verdict == LS_VERDICT_LEARNING)
         verdict->state = LS_PROCESS_LEARNING;
-    else if (rises &&
-             process->tracked_bytes_per_s < FRAGMENTING_SHARE * verdict->rss_growth_bytes_per_s)
+    else if (is_fragmenting(process, &resident))
         verdict->state = LS_PROCESS_FRAGMENTING;
     else if (process->drained_sites > 0 && process->drained_sites >= process->kept_sites)
         verdict->state = LS_PROCESS_BACKLOG;

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -129,11 +130,30 @@ static void an_optimised_function_without_a_past_is_a_site(void **state)
 static const struct ls_js_function first_js = {.key = 21, .name = "first", .user_code = true};
 static const struct ls_js_function second_js = {.key = 22, .name = "second", .user_code = true};
 
-static bool is_no_dispatch(const struct ls_module *module, uintptr_t pc)
+static enum ls_dispatch is_no_dispatch(const struct ls_module *module, uintptr_t pc)
 {
     (void)module;
     (void)pc;
-    return false;
+    return LS_DISPATCH_NOT;
+}
+
+/* In a module, the C library: a native function that JavaScript calls, what the engine calls it by,
+ * and another one. */
+#define CALLBACK  ((uintptr_t)&qsort + 1)
+#define ARGUMENTS ((uintptr_t)&qsort + 2)
+#define HELPER    ((uintptr_t)&qsort + 3)
+#define STUB      ((uintptr_t)&qsort + 4)
+#define FAST_STUB ((uintptr_t)&qsort + 5)
+#define OTHER     ((uintptr_t)&qsort + 6)
+
+/* As an engine without its symbols tells it: exported names only. */
+static enum ls_dispatch dispatch_of(const struct ls_module *module, uintptr_t pc)
+{
+    (void)module;
+    if (pc == ARGUMENTS)
+        return LS_DISPATCH_YES;
+    return pc == CALLBACK || pc == HELPER || pc == STUB || pc == FAST_STUB ? LS_DISPATCH_MAYBE
+                                                                           : LS_DISPATCH_NOT;
 }
 
 static enum ls_site_engine engine_of(const struct ls_stack *stack)
@@ -166,6 +186,40 @@ static void what_the_engine_takes_for_itself_has_no_function(void **state)
     assert_true(sites[2]->in_js);
 }
 
+static enum ls_site_engine of_program(const struct ls_stack *stack)
+{
+    (void)stack;
+    return LS_SITE_OF_PROGRAM;
+}
+
+static void a_call_is_the_same_by_every_way_of_a_nameless_engine(void **state)
+{
+    static const struct ls_ledger_code code = {dispatch_of, of_program};
+    const uintptr_t slow[] = {CALLBACK, ARGUMENTS, HELPER, STUB, PLAIN(first_js)};
+    const uintptr_t fast[] = {CALLBACK, FAST_STUB, PLAIN(first_js)};
+    const uintptr_t other[] = {OTHER, FAST_STUB, PLAIN(first_js)};
+    const struct {
+        const uintptr_t *pcs;
+        uint32_t depth;
+    } stacks[3] = {{slow, 5}, {fast, 3}, {other, 3}};
+    struct ls_site *sites[3];
+
+    (void)state;
+    resource = LS_RESOURCE_HEAP;
+    ls_modules_refresh(&ls_ledger.modules, 1);
+    for (int i = 0; i < 3; i++) {
+        uint32_t stack =
+            ls_stack_table_intern(&ls_ledger.stacks, stacks[i].pcs, stacks[i].depth, 1);
+
+        ls_ledger_acquire(resource, stack, 100, 1, 1);
+        ls_ledger_drain();
+        ls_ledger_settle_sites(ls_stack_table_count(&ls_ledger.stacks), &code);
+        sites[i] = ls_ledger.stack_sites[resource][stack];
+    }
+    assert_ptr_equal(sites[0], sites[1]);
+    assert_ptr_not_equal(sites[0], sites[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup(code_that_was_not_optimised_has_nothing_inlined, next_resource),
         cmocka_unit_test_setup(an_optimised_function_without_a_past_is_a_site, next_resource),
         cmocka_unit_test(what_the_engine_takes_for_itself_has_no_function),
+        cmocka_unit_test(a_call_is_the_same_by_every_way_of_a_nameless_engine),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -156,6 +156,22 @@ static void resident_growth_without_tracked_growth_is_fragmenting(void **state)
     assert_true(fabs(verdict.seconds_to_limit - (512.0 - 138.0) / 0.2) < 1e-3);
 }
 
+static void a_start_that_warms_up_does_not_fragment(void **state)
+{
+    struct resident resident;
+
+    (void)state;
+    resident_init(&resident);
+    for (int i = 0; i < 9; i++) {
+        resident_add(&resident, 64 * MIB + 0.6 * MIB * i);
+        assert_int_not_equal(judge(&resident).state, LS_PROCESS_FRAGMENTING);
+    }
+    for (int i = 0; i < 12; i++) {
+        resident_add(&resident, 69 * MIB);
+        assert_int_not_equal(judge(&resident).state, LS_PROCESS_FRAGMENTING);
+    }
+}
+
 static void growth_of_sites_that_do_not_rise_is_clean(void **state)
 {
     struct resident resident;
@@ -344,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_resident_size_that_stands_still_takes_the_time_from_the_sites),
         cmocka_unit_test(a_leak_of_things_without_a_size_is_leaking_without_a_time),
         cmocka_unit_test(resident_growth_without_tracked_growth_is_fragmenting),
+        cmocka_unit_test(a_start_that_warms_up_does_not_fragment),
         cmocka_unit_test(growth_of_sites_that_do_not_rise_is_clean),
         cmocka_unit_test(a_calm_process_is_clean_and_reaches_no_limit),
         cmocka_unit_test(a_process_at_its_limit_has_no_time_left),

@@ -10,7 +10,7 @@
 
 #include "victim.h"
 
-enum { ARENAS = 40, BLOCKS = 64, BLOCK_BYTES = 60000, STEP_MS = 120 };
+enum { ARENAS = 60, BLOCKS = 64, BLOCK_BYTES = 60000, STEP_MS = 120 };
 
 static pthread_mutex_t turns[ARENAS];
 static int seconds = 5;
