@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 #include "capture/frame_probe.h"
+#include "capture/unwind.h"
 #include "capture/walk.h"
 #include "system/clock.h"
 #include "system/memory.h"
@@ -128,9 +129,10 @@ static LS_COLD struct ls_thread *meet_thread(void)
     if (thread->walk != NULL)
         ls_walk_init(thread->walk); /* the last owner's stack is gone */
     ls_hot.thread = thread;
-    /* May allocate for keys past the first 32: the record is set, so that call passes through. */
+    /* Both may allocate: the record is set, so that call passes through. */
     ls_hot.own_work = true;
-    pthread_setspecific(key, thread);
+    pthread_setspecific(key, thread); /* for keys past the first 32 */
+    ls_unwind_meet_thread();
     ls_hot.own_work = false;
     errno = saved_errno;
     return thread;

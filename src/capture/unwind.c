@@ -76,12 +76,30 @@ static void switch_shared_cache_off(void *library)
     set_policy(*local_address_space, UNW_CACHE_NONE);
 }
 
+/* Of libunwind, among those with thread-local storage; 0: not loaded. */
+static _Atomic size_t tls_module;
+
+void ls_unwind_meet_thread(void)
+{
+    /* ELF Handling For Thread-Local Storage, 3.4.1: the argument of __tls_get_addr
+     * (https://www.akkadia.org/drepper/tls.pdf). */
+    struct {
+        unsigned long module;
+        unsigned long offset;
+    } index = {ls_load_relaxed(&tls_module), 0};
+    extern void *__tls_get_addr(void *);
+
+    if (index.module != 0)
+        (void)__tls_get_addr(&index);
+}
+
 int ls_unwind_start(unsigned depth)
 {
     static const char name[] = "libunwind.so.8";
     void *already = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     void *library = already != NULL ? already : dlopen(name, RTLD_NOW | RTLD_LOCAL);
     void *found;
+    size_t module = 0;
 
     depth_kept = depth < LS_STACK_DEPTH_MAX ? depth : LS_STACK_DEPTH_MAX;
     if (library == NULL)
@@ -100,6 +118,9 @@ int ls_unwind_start(unsigned depth)
     /* The kernel puts these bytes above the main thread's frames. */
     ls_walk_start((const void *)getauxval(AT_RANDOM));
     walks = ls_frame_rules_start() == 0 && ls_frame_probe_start(library) == 0;
+    if (dlinfo(library, RTLD_DI_TLS_MODID, &module) == 0)
+        ls_store_relaxed(&tls_module, module);
+    ls_unwind_meet_thread();
     memcpy(&backtrace_function, &found, sizeof(found));
     return 0;
 }

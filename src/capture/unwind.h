@@ -22,6 +22,11 @@
 #include "capture/walk.h"
 #include "ledger/stack_table.h"
 
+/* On a thread, before it is first inside the C library's allocator: libunwind's thread-local
+ * storage is made now. The first access makes it by malloc, and that may come in a signal handler
+ * which has interrupted malloc. */
+void ls_unwind_meet_thread(void);
+
 /* `depth`: frames kept. 0; -ENOENT when libunwind or a symbol of it is missing. After an error
  * every stack is empty. */
 int ls_unwind_start(unsigned depth);
