@@ -90,29 +90,32 @@ static double held_now(const struct ls_site *site, const struct ls_site *heir)
 
 /* A program that has come to rest collects nothing, and the last collection is no evidence for what
  * happens now. But what is read without one is no less than what lives, so a site that does not
- * gain even then, from where it last kept up on, rises no more. Gaps as long as those between the
- * last collections say nothing: a load may come in bursts. */
-static bool has_stopped(const struct ls_site *site, double now_s, double bytes_per_s)
+ * gain even then, from where it last kept up on, rises no more. Nothing is known of the time since
+ * the last reading: a heap that is full is collected again and again, and not read. Gaps as long as
+ * those between the last collections say nothing: a load may come in bursts. */
+static bool has_stopped(const struct ls_site *site, double bytes_per_s)
 {
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
     const struct ls_history_point *last = &site->history.points[site->history.count - 1];
+    double read_s;
     double held;
     double gain;
 
     if (evidence == NULL || site->history.count < 2 || !(last->live_bytes > 0))
         return false;
+    read_s = ls_seconds_watched(evidence->last_read_ns);
     held = held_now(site, evidence->heir);
-    if (evidence->kept_up_s < ls_history_time(last) || evidence->kept_up_s > now_s) {
+    if (evidence->kept_up_s < ls_history_time(last) || evidence->kept_up_s > read_s) {
         evidence->kept_up_s = ls_history_time(last);
         evidence->kept_up_bytes = (double)last->live_bytes;
     }
     gain = held - evidence->kept_up_bytes;
-    if (gain >= bytes_per_s * (now_s - evidence->kept_up_s)) {
-        evidence->kept_up_s = now_s;
+    if (gain >= bytes_per_s * (read_s - evidence->kept_up_s)) {
+        evidence->kept_up_s = read_s;
         evidence->kept_up_bytes = held;
     }
-    return now_s - ls_history_time(last) > longest_gap_s(&site->history) &&
-           falls_short(gain, bytes_per_s, now_s - evidence->kept_up_s,
+    return read_s - ls_history_time(last) > longest_gap_s(&site->history) &&
+           falls_short(gain, bytes_per_s, read_s - evidence->kept_up_s,
                        (double)last->error_bytes * (double)last->error_bytes /
                            (double)last->live_bytes);
 }
@@ -225,11 +228,11 @@ static bool is_in_the_heap(const struct ls_site *site)
            !heap_lacks(site, point_below(history, first, half_bytes), since_s);
 }
 
-void ls_js_judge_site(const struct ls_site *site, double now_s, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict)
 {
     judge_evidence(site, sites_tested, verdict);
     if (verdict->verdict == LS_VERDICT_RISING &&
-        (!is_in_the_heap(site) || has_stopped(site, now_s, verdict->growth_bytes_per_s)))
+        (!is_in_the_heap(site) || has_stopped(site, verdict->growth_bytes_per_s)))
         verdict->verdict = LS_VERDICT_SETTLING;
 }

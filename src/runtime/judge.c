@@ -42,6 +42,8 @@ static struct ls_judgement last_judgement;
  * from being called clean. */
 #define UNJUDGED_SHARE 0.1
 #define KIND_SHARE     8
+/* Of its limit in use after a collection: from here on V8 collects often. */
+#define FULL_SHARE 0.75
 
 static double seconds(uint64_t ns)
 {
@@ -121,12 +123,21 @@ static void withhold(const struct ls_site *site, const struct moment *moment,
         verdict->confidence = 0;
 }
 
+static double js_heap_limit(const struct ls_js_totals *js);
+
+/* What is full cannot show a rise any more: V8 collects again and again, and the program stands. */
+static bool heap_is_full(const struct ls_js_totals *js)
+{
+    return js->isolates > 0 && js->fullest_used_bytes >= FULL_SHARE * js_heap_limit(js);
+}
+
 static void judge_site(const struct ls_site *site, const struct moment *moment,
                        unsigned sites_tested)
 {
     struct ls_trend_point points[LS_HISTORY_POINTS];
     struct judged *place = place_of(site);
     struct ls_trend_ages ages;
+    bool was_rising;
     struct ls_trend_series series = {
         .points = points,
         .count = points_of(&site->history, points),
@@ -140,13 +151,17 @@ static void judge_site(const struct ls_site *site, const struct moment *moment,
 
     if (place == NULL)
         return;
+    was_rising = place->verdict.verdict == LS_VERDICT_RISING;
     series.was_settling = place->verdict.verdict == LS_VERDICT_SETTLING;
     if (ls_site_ages_of(site, &ages))
         series.ages = &ages;
     ls_trend_judge(&series, &place->verdict);
     withhold(site, moment, &place->verdict);
     if (site->resource == LS_RESOURCE_JS)
-        ls_js_judge_site(site, moment->now_s, sites_tested, &place->verdict);
+        ls_js_judge_site(site, sites_tested, &place->verdict);
+    if (site->resource == LS_RESOURCE_JS && was_rising &&
+        place->verdict.verdict == LS_VERDICT_SETTLING && heap_is_full(&moment->js))
+        place->verdict.verdict = LS_VERDICT_RISING;
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);
 }
 

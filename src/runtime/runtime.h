@@ -169,7 +169,7 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
 /* --- js_judge.c --- */
 /* Makes the verdict of the series `rising` where the evidence of the readings holds, and a rise
  * `settling` where what is known beside speaks against it. */
-void ls_js_judge_site(const struct ls_site *site, double now_s, unsigned sites_tested,
+void ls_js_judge_site(const struct ls_site *site, unsigned sites_tested,
                       struct ls_trend_verdict *verdict);
 
 /* --- js_held.c --- */
