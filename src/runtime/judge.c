@@ -21,6 +21,7 @@ struct moment {
     double now_s;
     struct ls_process_memory memory;
     struct ls_js_totals js;
+    double js_limit_bytes; /* of V8's fullest heap */
 };
 
 struct judged {
@@ -123,12 +124,39 @@ static void withhold(const struct ls_site *site, const struct moment *moment,
         verdict->confidence = 0;
 }
 
-static double js_heap_limit(const struct ls_js_totals *js);
+/* The option is what people set and what V8 stops at; the limit V8 tells has its young generation
+ * in, several times. 0 without the option. */
+static double old_space_option(const char *options)
+{
+    static const char *const names[] = {"--max-old-space-size=", "--max_old_space_size="};
+    double megabytes = 0;
+
+    for (size_t i = 0; options != NULL && i < 2; i++) {
+        const char *found = strstr(options, names[i]);
+
+        if (found == NULL)
+            continue;
+        for (found += strlen(names[i]); *found >= '0' && *found <= '9'; found++)
+            megabytes = megabytes * 10 + (*found - '0');
+        break;
+    }
+    return megabytes * 1024 * 1024;
+}
+
+static double js_heap_limit(const struct ls_js_totals *js)
+{
+    double limit = old_space_option(ls_runtime.command);
+
+    if (limit == 0)
+        limit = old_space_option(getenv("NODE_OPTIONS"));
+    return limit > 0 && limit < js->fullest_limit_bytes ? limit : js->fullest_limit_bytes;
+}
 
 /* What is full cannot show a rise any more: V8 collects again and again, and the program stands. */
-static bool heap_is_full(const struct ls_js_totals *js)
+static bool heap_is_full(const struct moment *moment)
 {
-    return js->isolates > 0 && js->fullest_used_bytes >= FULL_SHARE * js_heap_limit(js);
+    return moment->js.isolates > 0 &&
+           moment->js.fullest_used_bytes >= FULL_SHARE * moment->js_limit_bytes;
 }
 
 static void judge_site(const struct ls_site *site, const struct moment *moment,
@@ -160,7 +188,7 @@ static void judge_site(const struct ls_site *site, const struct moment *moment,
     if (site->resource == LS_RESOURCE_JS)
         ls_js_judge_site(site, sites_tested, &place->verdict);
     if (site->resource == LS_RESOURCE_JS && was_rising &&
-        place->verdict.verdict == LS_VERDICT_SETTLING && heap_is_full(&moment->js))
+        place->verdict.verdict == LS_VERDICT_SETTLING && heap_is_full(moment))
         place->verdict.verdict = LS_VERDICT_RISING;
     ls_trend_episode_follow(&place->episode, &series, &place->verdict);
 }
@@ -263,34 +291,6 @@ static double v8_heap_growth(const struct ls_js_totals *js, double now_s)
     return ls_trend_recent_slope(points, count, count);
 }
 
-/* The option is what people set and what V8 stops at; the limit V8 tells has its young generation
- * in, several times. 0 without the option. */
-static double old_space_option(const char *options)
-{
-    static const char *const names[] = {"--max-old-space-size=", "--max_old_space_size="};
-    double megabytes = 0;
-
-    for (size_t i = 0; options != NULL && i < 2; i++) {
-        const char *found = strstr(options, names[i]);
-
-        if (found == NULL)
-            continue;
-        for (found += strlen(names[i]); *found >= '0' && *found <= '9'; found++)
-            megabytes = megabytes * 10 + (*found - '0');
-        break;
-    }
-    return megabytes * 1024 * 1024;
-}
-
-static double js_heap_limit(const struct ls_js_totals *js)
-{
-    double limit = old_space_option(ls_runtime.command);
-
-    if (limit == 0)
-        limit = old_space_option(getenv("NODE_OPTIONS"));
-    return limit > 0 && limit < js->fullest_limit_bytes ? limit : js->fullest_limit_bytes;
-}
-
 /* Each limit counts something else: a control group what all its processes hold, RLIMIT_AS
  * addresses, V8 what is in use in its heap once garbage is gone. */
 static void consider_limits(const struct moment *moment, const struct ls_trend_process *process,
@@ -326,7 +326,7 @@ static void consider_limits(const struct moment *moment, const struct ls_trend_p
     consider(&addresses, "rlimit", &address_history, process, judgement);
     if (js->isolates == 0)
         return;
-    heap.limit_bytes = js_heap_limit(js);
+    heap.limit_bytes = moment->js_limit_bytes;
     consider(&heap, "v8", js->fullest_heap, process, judgement);
 }
 
@@ -413,6 +413,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     *judgement = (struct ls_judgement){.limit_source = "none", .v8_heap_bytes = -1};
     ls_process_read_memory(&moment.memory);
     ls_js_sites_totals(&moment.js);
+    moment.js_limit_bytes = js_heap_limit(&moment.js);
     judgement->rss_bytes = (double)moment.memory.resident_bytes;
     judgement->file_bytes = (double)moment.memory.resident_file_bytes;
     remember_bytes(&resident_history, moment.now_s, judgement->rss_bytes);

@@ -65,15 +65,12 @@ static uint32_t point_at(const struct ls_history *history, double time_s)
 static void date(const struct ls_site *site, double amount, uint64_t acquired_ns)
 {
     struct aged_site *place;
-    double time_s = 0;
     uint32_t point;
 
     if (site == NULL || site->listed == 0)
         return;
-    if (acquired_ns > ls_runtime.watched_since_ns)
-        time_s = (double)(acquired_ns - ls_runtime.watched_since_ns) / (double)LS_NS_PER_S;
     place = &aged[site->listed - 1];
-    point = point_at(&site->history, time_s);
+    point = point_at(&site->history, ls_seconds_watched(acquired_ns));
     place->amount += amount;
     place->dated++;
     if (point < site->history.count)
