@@ -53,6 +53,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_whole(run):
+    """Whether both summaries are of the same moment: the text is written first."""
+    return os.path.getmtime(run / "summary.txt") <= os.path.getmtime(run / "summary.json")
+
+
+def names_the_leak(run):
+    summary = json.loads((run / "summary.json").read_text())
+    return any(site["function"] == "getData" and site["verdict"] == "rising" and len(site["series"]) > 2
+               for site in summary["sites"])
+
+
 def make_node_run(runs):
     """The listeners example under load until its leak is known; then the server is killed."""
     port = free_port()
@@ -66,11 +77,11 @@ def make_node_run(runs):
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             time.sleep(0.5)
+            server.send_signal(signal.SIGSTOP)
             for path in runs.glob("node.*/summary.json"):
-                if any(site["function"] == "getData" and site["verdict"] == "rising" and
-                       len(site["series"]) > 2
-                       for site in json.loads(path.read_text())["sites"]):
+                if is_whole(path.parent) and names_the_leak(path.parent):
                     return path.parent
+            server.send_signal(signal.SIGCONT)
         sys.exit("the leak of the listeners was not found")
     finally:
         load.kill()

@@ -53,7 +53,11 @@ async function main(seconds) {
     sizes.push(used());
     late();
     sizes.push(used());
-    await sleep(1200);
+    // As above: a heap is read when its thread goes to wait, and no sooner than the last reading's
+    // cost allows. A thread that never wakes again would not be read again.
+    for (let i = 0; i < 12; i++) {
+        await sleep(100);
+    }
     console.log(JSON.stringify({
         early: sizes[1] - sizes[0], late: sizes[3] - sizes[2], busy: (user + system) / 1e6 / seconds,
     }));
