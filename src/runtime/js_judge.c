@@ -96,12 +96,15 @@ static double held_now(const struct ls_site *site, const struct ls_site *heir)
 static bool has_stopped(const struct ls_site *site, double bytes_per_s)
 {
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
-    const struct ls_history_point *last = &site->history.points[site->history.count - 1];
+    const struct ls_history_point *last;
     double read_s;
     double held;
     double gain;
 
-    if (evidence == NULL || site->history.count < 2 || !(last->live_bytes > 0))
+    if (evidence == NULL || site->history.count < 2)
+        return false;
+    last = &site->history.points[site->history.count - 1];
+    if (!(last->live_bytes > 0))
         return false;
     read_s = ls_seconds_watched(evidence->last_read_ns);
     held = held_now(site, evidence->heir);
