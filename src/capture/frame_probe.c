@@ -169,12 +169,14 @@ static struct ls_frame_rule rule_of(uintptr_t return_slot, uintptr_t bp_slot)
     return rule;
 }
 
-/* libunwind makes up a procedure of one byte for code it knows nothing of (Gget_proc_info.c). */
+/* libunwind makes up a procedure of one byte for code it knows nothing of (Gget_proc_info.c). Its
+ * unwind_info is no sign: it is taken back before the procedure is returned (put_unwind_info in
+ * Gparser.c). */
 static bool has_unwind_information(unw_cursor_t *cursor)
 {
-    unw_proc_info_t information;
+    unw_proc_info_t procedure;
 
-    return get_proc_info(cursor, &information) == 0 && information.unwind_info != NULL;
+    return get_proc_info(cursor, &procedure) == 0 && procedure.end_ip - procedure.start_ip > 1;
 }
 
 static struct ls_frame_rule ask(uintptr_t pc)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/compiler.h"
+#include "capture/frame_probe.h"
 #include "capture/frame_rule.h"
 #include "capture/sampler.h"
 #include "capture/thread.h"
@@ -404,6 +405,38 @@ static void a_rule_that_does_not_fit_is_libunwind_s(void **state)
     assert_int_equal(ls_frame_rule_find(779).kind, LS_FRAME_BY_SP);
 }
 
+#if defined(__x86_64__)
+
+static NOT_INLINE uintptr_t return_address(volatile char *room)
+{
+    room[0] = 1;
+    return (uintptr_t)__builtin_return_address(0);
+}
+
+/* Room of a size that is not known before makes it go by the frame pointer. */
+static NOT_INLINE uintptr_t place_with_frame_pointer(size_t room)
+{
+    uintptr_t place = return_address(__builtin_alloca(room));
+
+    KEEP_FRAME();
+    return place;
+}
+
+static void a_frame_pointer_by_unwind_information_is_no_guess(void **state)
+{
+    uintptr_t place = place_with_frame_pointer(64 + random_below(64));
+    char *made_up = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_true(made_up != MAP_FAILED);
+    assert_int_equal(ls_frame_probe(place).kind, LS_FRAME_BY_BP);
+    assert_int_equal(ls_frame_probe((uintptr_t)made_up + 64).kind, LS_FRAME_BY_GUESS);
+    munmap(made_up, 4096);
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_realigned_stack_is_left_to_libunwind),
         cmocka_unit_test(a_fibers_stack_is_left_to_libunwind),
         cmocka_unit_test(what_was_forgotten_is_learned_again),
+        cmocka_unit_test(a_frame_pointer_by_unwind_information_is_no_guess),
 #endif
         cmocka_unit_test(a_rule_is_its_own_address_s_or_unknown),
         cmocka_unit_test(a_rule_that_does_not_fit_is_libunwind_s),
