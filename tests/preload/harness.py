@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 
 JEMALLOC = "libjemalloc.so.2"
 TCMALLOC = "libtcmalloc_minimal.so.4"
@@ -31,6 +32,7 @@ class Outcome:
     said: list           # the shim's own lines
     code: int            # negative: the signal that ended it
     pid: int
+    seconds: float
     stacks: str = None   # set when the time limit passed
 
     def end(self):
@@ -80,6 +82,7 @@ def run(command, cwd, environment, limit):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                start_new_session=True)
     stacks = None
+    began = time.monotonic()
     try:
         stdout, stderr = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -90,7 +93,8 @@ def run(command, cwd, environment, limit):
         except subprocess.TimeoutExpired:  # a daemon of its own session still holds the pipes
             stdout, stderr = b"", b""
     own, said = split_stderr(stderr)
-    return Outcome(stdout, own, said, process.returncode, process.pid, stacks)
+    seconds = time.monotonic() - began
+    return Outcome(stdout, own, said, process.returncode, process.pid, seconds, stacks)
 
 
 def shorten(text, most=600):
