@@ -24,10 +24,13 @@
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
-/* Points from which a series of readings is believed against their dates: a leak may begin late. */
+/* Points from which a series of readings is believed against their dates: a leak may begin late, and
+ * the first of a few readings are of a program that warms up. */
 #define SERIES_POINTS 12
 /* Readings whose gaps say how far between they come at present. */
 #define RECENT_POINTS 8
+/* So long nothing is gained before it has stopped: what is in flight comes and goes meanwhile. */
+#define STOPPED_INTERVALS 2.5
 /* A fade is no fade when the heir gains this share of what the site used to. */
 #define MOVED_SHARE 0.5
 
@@ -95,6 +98,7 @@ static double held_now(const struct ls_site *site, const struct ls_site *heir)
  * those between the last collections say nothing: a load may come in bursts. */
 static bool has_stopped(const struct ls_site *site, double bytes_per_s)
 {
+    const double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
     const struct ls_history_point *last;
     double read_s;
@@ -118,6 +122,7 @@ static bool has_stopped(const struct ls_site *site, double bytes_per_s)
         evidence->kept_up_bytes = held;
     }
     return read_s - ls_history_time(last) > longest_gap_s(&site->history) &&
+           read_s - evidence->kept_up_s > STOPPED_INTERVALS * interval_s &&
            falls_short(gain, bytes_per_s, read_s - evidence->kept_up_s,
                        (double)last->error_bytes * (double)last->error_bytes /
                            (double)last->live_bytes);
@@ -179,16 +184,17 @@ static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
                            struct ls_trend_verdict *verdict)
 {
     const struct ls_js_evidence *evidence = ls_js_evidence_of(site);
+    bool is_short = site->history.count < SERIES_POINTS;
     bool fading;
 
     if (evidence == NULL)
         return;
-    fading = verdict->verdict == LS_VERDICT_SETTLING || evidence->fades;
+    fading = evidence->fades || (verdict->verdict == LS_VERDICT_SETTLING && !is_short);
     if (fading && has_moved(site, evidence->heir))
         fading = false;
     /* A short series that rises while what is alive is of late only: a cache that has filled. */
     if (verdict->verdict == LS_VERDICT_RISING &&
-        (fading || (evidence->sighted_after_s == 0 && site->history.count < SERIES_POINTS)))
+        (fading || (evidence->sighted_after_s == 0 && is_short)))
         verdict->verdict = LS_VERDICT_SETTLING;
     if (!evidence->holds || !goes_on(evidence, site))
         return;
