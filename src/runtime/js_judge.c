@@ -24,8 +24,8 @@
 /* The verdict stands for as long as later readings, garbage and all, show this share of the growth
  * told: collections may be far between. */
 #define CONTINUING_SHARE 0.5
-/* Points from which a series of readings is believed against their dates: a leak may begin late, and
- * the first of a few readings are of a program that warms up. */
+/* Points from which a series of readings is believed against their dates: a leak may begin late,
+ * and the first of a few readings are of a program that warms up. */
 #define SERIES_POINTS 12
 /* Readings whose gaps say how far between they come at present. */
 #define RECENT_POINTS 8

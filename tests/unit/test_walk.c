@@ -425,8 +425,8 @@ static NOT_INLINE uintptr_t place_with_frame_pointer(size_t room)
 static void a_frame_pointer_by_unwind_information_is_no_guess(void **state)
 {
     uintptr_t place = place_with_frame_pointer(64 + random_below(64));
-    char *made_up = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *made_up =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)state;
     assert_true(made_up != MAP_FAILED);
