@@ -155,6 +155,18 @@ static void note_unjudged(const struct ls_judgement *judgement)
         ls_note_remove(line);
 }
 
+static void note_excess(const struct ls_judgement *judgement)
+{
+    static const char line[] =
+        "V8's samples stand for more than its heap holds: an array whose elements were replaced "
+        "counts for both; the largest JavaScript sites are smaller than they are told";
+
+    if (judgement->js_exceeds_heap)
+        ls_note(line);
+    else
+        ls_note_remove(line);
+}
+
 static void note_overflow(void)
 {
     /* Relaxed: a statistic. */
@@ -243,6 +255,7 @@ static int summarise(bool final)
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
     note_unjudged(&judgement);
+    note_excess(&judgement);
     note_overflow();
     ls_arena_reset(&picture_arena);
     status = ls_picture_take(&picture_arena, &judgement, now_ns, final, &snapshot);

@@ -4,6 +4,7 @@
  */
 #include "runtime/runtime.h"
 
+#include "base/math.h"
 #include "ledger/ledger.h"
 #include "runtime/js_evidence.h"
 #include "system/clock.h"
@@ -11,6 +12,9 @@
 #include "v8/tracker.h"
 
 #define ISOLATES_MAX 1024
+/* By how much sites may hold more than the heap has in use. */
+#define EXCESS_RATIO 1.1
+#define EXCESS_SCORE 4.0
 
 struct isolate {
     uint64_t number; /* 0: free */
@@ -298,6 +302,22 @@ bool ls_js_sites_readings(uint64_t number, const struct ls_js_reading **last,
     return false;
 }
 
+/* Whether the samples stand for more than is in use, and not by chance: V8 has counted something
+ * twice (docs/limits.md). Garbage is in both. */
+static bool exceeds_heap(const struct ls_js_reading *reading)
+{
+    double sampled = 0;
+    double variance = 0;
+
+    for (size_t i = 0; i < reading->site_count; i++) {
+        sampled += reading->sites[i].live_bytes;
+        variance += reading->sites[i].variance_bytes;
+    }
+    return reading->used_heap_bytes > 0 &&
+           sampled > EXCESS_RATIO * (double)reading->used_heap_bytes +
+                         EXCESS_SCORE * ls_math_sqrt(variance);
+}
+
 void ls_js_sites_totals(struct ls_js_totals *totals)
 {
     double fullest = -1;
@@ -310,6 +330,7 @@ void ls_js_sites_totals(struct ls_js_totals *totals)
         if (reading == NULL)
             continue;
         totals->isolates++;
+        totals->exceeds_heap |= exceeds_heap(reading);
         totals->used_heap_bytes += (double)reading->used_heap_bytes;
         totals->total_heap_bytes += (double)reading->total_heap_bytes;
         totals->external_bytes += (double)reading->external_bytes;

@@ -414,6 +414,7 @@ void ls_judge(uint64_t now_ns, bool final, struct ls_judgement *judgement)
     ls_process_read_memory(&moment.memory);
     ls_js_sites_totals(&moment.js);
     moment.js_limit_bytes = js_heap_limit(&moment.js);
+    judgement->js_exceeds_heap = moment.js.exceeds_heap;
     judgement->rss_bytes = (double)moment.memory.resident_bytes;
     judgement->file_bytes = (double)moment.memory.resident_file_bytes;
     remember_bytes(&resident_history, moment.now_s, judgement->rss_bytes);

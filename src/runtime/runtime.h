@@ -125,6 +125,7 @@ struct ls_judgement {
     double live_heap_bytes;
     double v8_heap_bytes;     /* -1: no isolate read */
     double learning_js_bytes; /* held by JavaScript that cannot be judged yet */
+    bool js_exceeds_heap;     /* JavaScript sites hold more than their heap has in use */
 };
 
 /* Adds this moment to every history and judges. A final one, of a process that is ending, adds
@@ -154,6 +155,7 @@ struct ls_js_totals {
     const struct ls_history *fullest_heap; /* in use after major collections; NULL: none seen */
     double external_bytes;
     unsigned isolates;
+    bool exceeds_heap; /* the sites of an isolate hold more than it has in use */
 };
 void ls_js_sites_totals(struct ls_js_totals *totals);
 /* Since when a heap in use after major collections is known of the isolates that hold something of
