@@ -132,6 +132,15 @@ static void note_instead(const char **said, const char *note)
     *said = note;
 }
 
+/* The note stands for as long as it holds. */
+static void note_while(bool holds, const char *note)
+{
+    if (holds)
+        ls_note(note);
+    else
+        ls_note_remove(note);
+}
+
 static void note_v8_reach(void)
 {
     static const char *unread;
@@ -148,23 +157,9 @@ static void note_unjudged(const struct ls_judgement *judgement)
         "V8 has made too few major collections to tell growth of its heap from garbage; until then "
         "JavaScript sites are learning, and native ones that its objects may hold";
 
-    if (judgement->process.state == LS_PROCESS_LEARNING && judgement->learning_js_bytes > 0 &&
-        ls_runtime.sequence >= UNJUDGED_SUMMARIES)
-        ls_note(line);
-    else
-        ls_note_remove(line);
-}
-
-static void note_excess(const struct ls_judgement *judgement)
-{
-    static const char line[] =
-        "V8's samples stand for more than its heap holds: an array whose elements were replaced "
-        "counts for both; the largest JavaScript sites are smaller than they are told";
-
-    if (judgement->js_exceeds_heap)
-        ls_note(line);
-    else
-        ls_note_remove(line);
+    note_while(judgement->process.state == LS_PROCESS_LEARNING &&
+                   judgement->learning_js_bytes > 0 && ls_runtime.sequence >= UNJUDGED_SUMMARIES,
+               line);
 }
 
 static void note_overflow(void)
@@ -255,7 +250,10 @@ static int summarise(bool final)
     ls_js_sites_update();
     ls_judge(now_ns, final, &judgement);
     note_unjudged(&judgement);
-    note_excess(&judgement);
+    note_while(judgement.js_exceeds_heap,
+               "V8's samples stand for more than its heap holds: an array whose elements were "
+               "replaced counts for both; the largest JavaScript sites are smaller than they are "
+               "told");
     note_overflow();
     ls_arena_reset(&picture_arena);
     status = ls_picture_take(&picture_arena, &judgement, now_ns, final, &snapshot);
