@@ -84,9 +84,7 @@ static bool looks_even(const struct ls_v8_retention *retention)
 static bool is_confirmed(const struct ls_js_evidence *evidence,
                          const struct ls_v8_retention *retention)
 {
-    double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
-
-    return retention->even && retention->window_s >= CONFIRM_INTERVALS * interval_s &&
+    return retention->even && retention->window_s >= CONFIRM_INTERVALS * ls_interval_s() &&
            retention->window_s >= CONFIRM_RATIO * evidence->sighted_after_s;
 }
 

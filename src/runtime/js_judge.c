@@ -98,7 +98,6 @@ static double held_now(const struct ls_site *site, const struct ls_site *heir)
  * those between the last collections say nothing: a load may come in bursts. */
 static bool has_stopped(const struct ls_site *site, double bytes_per_s)
 {
-    const double interval_s = (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
     struct ls_js_evidence *evidence = ls_js_evidence_of(site);
     const struct ls_history_point *last;
     double read_s;
@@ -122,7 +121,7 @@ static bool has_stopped(const struct ls_site *site, double bytes_per_s)
         evidence->kept_up_bytes = held;
     }
     return read_s - ls_history_time(last) > longest_gap_s(&site->history) &&
-           read_s - evidence->kept_up_s > STOPPED_INTERVALS * interval_s &&
+           read_s - evidence->kept_up_s > STOPPED_INTERVALS * ls_interval_s() &&
            falls_short(gain, bytes_per_s, read_s - evidence->kept_up_s,
                        (double)last->error_bytes * (double)last->error_bytes /
                            (double)last->live_bytes);

@@ -104,11 +104,6 @@ static size_t points_of(const struct ls_history *history, struct ls_trend_point 
     return history->count;
 }
 
-static double interval_s(void)
-{
-    return seconds(ls_runtime.options.interval_ns);
-}
-
 /* Growth of V8's own is that of its heap, which is judged by who fills it. */
 static void withhold(const struct ls_site *site, const struct moment *moment,
                      struct ls_trend_verdict *verdict)
@@ -118,7 +113,7 @@ static void withhold(const struct ls_site *site, const struct moment *moment,
     if (site->origin >= LS_SITE_ENGINE_HEAP)
         verdict->verdict = LS_VERDICT_STEADY;
     else if (moment->js.isolates > 0 && ls_engine_code_owns(site->module) &&
-             !ls_js_held_may_rise(site, verdict, moment->now_s, interval_s()))
+             !ls_js_held_may_rise(site, verdict, moment->now_s, ls_interval_s()))
         verdict->verdict = LS_VERDICT_LEARNING;
     if (verdict->verdict != LS_VERDICT_RISING)
         verdict->confidence = 0;
@@ -169,8 +164,8 @@ static void judge_site(const struct ls_site *site, const struct moment *moment,
     struct ls_trend_series series = {
         .points = points,
         .count = points_of(&site->history, points),
-        .step_s = interval_s(),
-        .interval_s = interval_s(),
+        .step_s = ls_interval_s(),
+        .interval_s = ls_interval_s(),
         .warmup_s = 0,
         .process_bytes = (double)moment->memory.resident_bytes,
         .sites_tested = sites_tested,
@@ -201,7 +196,7 @@ static void add_up_episode(const struct ls_site *site, double now_s, struct ls_j
     if (place == NULL)
         return;
     episode = &place->episode;
-    if (!ls_trend_episode_is_recent(episode, now_s, interval_s()))
+    if (!ls_trend_episode_is_recent(episode, now_s, ls_interval_s()))
         return;
     judgement->kept_sites += episode->state == LS_EPISODE_KEPT;
     if (episode->state != LS_EPISODE_DRAINED)
@@ -338,8 +333,8 @@ static void judge_process(const struct moment *moment, double tracked_bytes_per_
     struct ls_trend_process process = {
         .resident = points,
         .count = points_of(&resident_history, points),
-        .step_s = interval_s(),
-        .interval_s = interval_s(),
+        .step_s = ls_interval_s(),
+        .interval_s = ls_interval_s(),
         .rising_bytes_per_s = judgement->rising_bytes_per_s,
         .rising_error_per_s = ls_math_sqrt(judgement->rising_variance),
         .tracked_bytes_per_s = tracked_bytes_per_s,
@@ -388,7 +383,7 @@ static void remember_sites(double now_s)
 {
     struct ls_release_fade fade;
 
-    ls_release_fade_init(&fade, (now_s - last_judged_s) / interval_s());
+    ls_release_fade_init(&fade, (now_s - last_judged_s) / ls_interval_s());
     for (uint32_t i = 0; i < ls_ledger.sites.count; i++) {
         struct ls_site *site = ls_site_table_at(&ls_ledger.sites, i);
 

@@ -61,6 +61,11 @@ struct ls_runtime {
 
 extern struct ls_runtime ls_runtime;
 
+static inline double ls_interval_s(void)
+{
+    return (double)ls_runtime.options.interval_ns / (double)LS_NS_PER_S;
+}
+
 /* Of a CLOCK_MONOTONIC time, since tracking began; 0 if it was before. */
 static inline double ls_seconds_watched(uint64_t at_ns)
 {
