@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "base/atomic.h"
 #include "capture/callsite.h"
 #include "capture/mapping_owners.h"
+#include "capture/mapping_pending.h"
 #include "capture/mappings.h"
 #include "capture/thread.h"
 #include "ledger/ledger.h"
@@ -17,14 +17,20 @@
 
 #define QUEUE_EVENTS 16384
 #define PAGE_BYTES   UINT64_C(4096)
-/* A thread that finds the queue full lets others run so often, the collector perhaps among them. */
-#define YIELDS_MAX 100
+/* The collector is woken when the queue is half full, and for each of so many events above that. */
+#define WAKE_EVERY 1024
+/* A thread that finds the queue full waits so often for the collector, 50 to 60 ms in all. */
+#define WAITS_MAX 100
+#define WAIT_NS   500000
 
 struct ls_mapping_queue ls_mapping_events;
 
 static _Atomic int mode;
 /* Relaxed: raised by whoever lost an event; the collector looks again and again. */
 static _Atomic int events_lost;
+/* Events taken so far plus one when the collector took none while a thread waited: nobody waits
+ * for it again before it does. Relaxed: a hint. */
+static _Atomic uint64_t stalled_at;
 
 int ls_mapping_events_start(void)
 {
@@ -59,19 +65,33 @@ bool ls_mappings_active(void)
     return ls_load_acquire(&mode) != LS_MAPPINGS_OFF; /* N6 pairs with N5 */
 }
 
+/* The queue is full: the collector is behind, or held up by what a host must not wait for. */
+static uint64_t push_when_drained(const struct ls_mapping_event *event)
+{
+    uint64_t taken = ls_mapping_queue_taken(&ls_mapping_events);
+    uint64_t number = 0;
+
+    if (ls_load_relaxed(&stalled_at) == taken + 1 || ls_thread_is_own_work())
+        return 0;
+    ls_ledger_wake_collector();
+    for (int i = 0; number == 0 && i < WAITS_MAX; i++) {
+        ls_sys_sleep(WAIT_NS);
+        number = ls_mapping_queue_push(&ls_mapping_events, event);
+    }
+    if (number == 0 && ls_mapping_queue_taken(&ls_mapping_events) == taken)
+        ls_store_relaxed(&stalled_at, taken + 1);
+    return number;
+}
+
 static uint64_t push(const struct ls_mapping_event *event)
 {
     uint64_t number = ls_mapping_queue_push(&ls_mapping_events, event);
 
-    for (int i = 0; LS_UNLIKELY(number == 0) && i < YIELDS_MAX; i++) {
-        ls_sys_call6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-        number = ls_mapping_queue_push(&ls_mapping_events, event);
-    }
-    if (LS_UNLIKELY(number == 0)) {
+    if (LS_UNLIKELY(number == 0))
+        number = push_when_drained(event);
+    if (LS_UNLIKELY(number == 0))
         ls_store_relaxed(&events_lost, 1);
-        return 0;
-    }
-    if (LS_UNLIKELY(ls_mapping_queue_waiting(&ls_mapping_events) == QUEUE_EVENTS / 2))
+    else if (LS_UNLIKELY(number % WAKE_EVERY == 0) && ls_mappings_want_drain())
         ls_ledger_wake_collector();
     return number;
 }
@@ -88,19 +108,34 @@ static bool is_range(const void *address, size_t length)
            end_of(address, length) > (uintptr_t)address;
 }
 
+static ls_mapping_ticket take_off(enum ls_mapping_event_kind kind, const void *address,
+                                  uintptr_t end)
+{
+    uint64_t number = push(
+        &(struct ls_mapping_event){.kind = (uint8_t)kind, .start = (uintptr_t)address, .end = end});
+
+    return ls_mapping_ticket_of(number, kind == LS_MAPPING_LIFT);
+}
+
 ls_mapping_ticket ls_mappings_release(const void *address, size_t length)
 {
     if (!ls_mappings_active() || !is_range(address, length))
         return 0;
-    return push(&(struct ls_mapping_event){
-        .kind = LS_MAPPING_RELEASE, .start = (uintptr_t)address, .end = end_of(address, length)});
+    return take_off(LS_MAPPING_RELEASE, address, end_of(address, length));
+}
+
+ls_mapping_ticket ls_mappings_lift(const void *address, size_t length)
+{
+    if (!ls_mappings_active() || !is_range(address, length))
+        return 0;
+    return take_off(LS_MAPPING_LIFT, address, end_of(address, length));
 }
 
 ls_mapping_ticket ls_mappings_detach(const void *address)
 {
     if (!ls_mappings_active())
         return 0;
-    return push(&(struct ls_mapping_event){.kind = LS_MAPPING_DETACH, .start = (uintptr_t)address});
+    return take_off(LS_MAPPING_DETACH, address, 0);
 }
 
 void ls_mappings_restore(ls_mapping_ticket ticket)
@@ -108,6 +143,13 @@ void ls_mappings_restore(ls_mapping_ticket ticket)
     if (ticket != 0 &&
         push(&(struct ls_mapping_event){.kind = LS_MAPPING_RESTORE, .released = ticket}) == 0)
         ls_add_relaxed(&ls_ledger.lost_acquires, 1);
+}
+
+/* Not told, its pieces wait until they are the oldest and room is wanted: nothing is wrong. */
+void ls_mappings_confirm(ls_mapping_ticket ticket)
+{
+    if (ticket != 0)
+        push(&(struct ls_mapping_event){.kind = LS_MAPPING_CONFIRM, .released = ticket});
 }
 
 /* Inlined into the function that the hook calls; LS_STACK_UNKNOWN when there is none to be had. */

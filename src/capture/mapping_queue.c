@@ -65,6 +65,11 @@ uint64_t ls_mapping_queue_pop(struct ls_mapping_queue *queue, struct ls_mapping_
     return number;
 }
 
+uint64_t ls_mapping_queue_taken(const struct ls_mapping_queue *queue)
+{
+    return ls_load_relaxed(&queue->head);
+}
+
 uint64_t ls_mapping_queue_waiting(const struct ls_mapping_queue *queue)
 {
     uint64_t head = ls_load_relaxed(&queue->head);

@@ -18,16 +18,18 @@
 enum ls_mapping_event_kind {
     LS_MAPPING_ACQUIRE,
     LS_MAPPING_RELEASE,
+    LS_MAPPING_LIFT,   /* a release that a RESTORE, MOVE or CONFIRM will answer */
     LS_MAPPING_DETACH, /* a release of all the mapping that begins at `start` */
     LS_MAPPING_RESTORE,
     LS_MAPPING_MOVE,
+    LS_MAPPING_CONFIRM,
     LS_MAPPING_PROTECT,
 };
 
 struct ls_mapping_event {
     uintptr_t start;
     uintptr_t end;
-    uint64_t released; /* RESTORE, MOVE: the number of the release */
+    uint64_t released; /* RESTORE, MOVE, CONFIRM: the release's ticket */
     uint64_t now_ns;
     uint32_t stack;
     uint8_t kind;
@@ -54,6 +56,8 @@ uint64_t ls_mapping_queue_push(struct ls_mapping_queue *queue,
                                const struct ls_mapping_event *event);
 /* Returns the event's number; 0 when none is ready. */
 uint64_t ls_mapping_queue_pop(struct ls_mapping_queue *queue, struct ls_mapping_event *event);
+/* Events popped so far; any thread, as a hint. */
+uint64_t ls_mapping_queue_taken(const struct ls_mapping_queue *queue);
 uint64_t ls_mapping_queue_waiting(const struct ls_mapping_queue *queue);
 /* Only when no producer runs: the events that are whole, then the queue is empty. */
 uint64_t ls_mapping_queue_pop_whole(struct ls_mapping_queue *queue, struct ls_mapping_event *event);

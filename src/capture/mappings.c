@@ -4,25 +4,12 @@
 #include "capture/address_map.h"
 #include "capture/mapping_events.h"
 #include "capture/mapping_owners.h"
+#include "capture/mapping_pending.h"
 #include "ledger/ledger.h"
 #include "system/maps.h"
 
-/* Pieces of releases under way that can be brought back. */
-#define PENDING_MAX 1024
-
-/* A piece of a release whose real call may yet fail or move it. */
-struct pending {
-    uint64_t release; /* the event's number; 0: none */
-    struct ls_address_range range;
-    uint64_t acquired_ns;
-    uint32_t owner;
-    bool last; /* the mapping had no other piece */
-};
-
 static struct ls_address_map map;
-static struct pending pending[PENDING_MAX];
-static uint32_t next_pending;
-static uint64_t applying; /* number of the release being applied */
+static ls_mapping_ticket applying; /* the release being applied */
 
 int ls_mappings_start(size_t ranges_max)
 {
@@ -50,8 +37,8 @@ static void take_off(void *context, const struct ls_address_range *piece,
     owner->pieces--;
     owner->released_count += last;
     if (applying != 0)
-        pending[next_pending++ % PENDING_MAX] =
-            (struct pending){applying, *piece, mapping->acquired_ns, mapping->owner, last};
+        ls_mapping_pending_put(&(struct ls_mapping_piece){applying, *piece, mapping->acquired_ns,
+                                                          mapping->owner, last});
 }
 
 static void change_side(void *context, const struct ls_address_range *piece,
@@ -120,41 +107,63 @@ static void apply_acquire(const struct ls_mapping_event *event, bool reserved)
     put_mapping(&range, index, event->now_ns);
 }
 
+/* The pieces of a release are not there to be taken up again. */
+static void miss(ls_mapping_ticket ticket)
+{
+    if (ls_mapping_pending_gave_up(ticket))
+        lose();
+}
+
+static void restore_piece(const struct ls_mapping_piece *piece)
+{
+    const struct ls_address_range *next = ls_address_map_at_or_after(&map, piece->range.start);
+    struct ls_mapping_owner *owner = ls_mapping_owner_at(piece->owner);
+
+    if (next != NULL && next->start < piece->range.end)
+        return;
+    if (piece->last)
+        owner->released_count--;
+    else
+        owner->acquired_count++;
+    put_mapping(&piece->range, piece->owner, piece->acquired_ns);
+}
+
 /* All of it is settled at once: nothing has been made there since by the thread that failed, and
  * what others made there stays. */
-static void apply_restore(uint64_t release)
+static void apply_restore(ls_mapping_ticket ticket)
 {
-    for (uint32_t i = 0; i < PENDING_MAX; i++) {
-        struct pending *piece = &pending[i];
-        const struct ls_address_range *next;
-        struct ls_mapping_owner *owner;
+    struct ls_mapping_piece piece;
+    bool found = false;
 
-        if (piece->release != release)
-            continue;
-        piece->release = 0;
-        next = ls_address_map_at_or_after(&map, piece->range.start);
-        if (next != NULL && next->start < piece->range.end)
-            continue;
-        owner = ls_mapping_owner_at(piece->owner);
-        if (piece->last)
-            owner->released_count--;
-        else
-            owner->acquired_count++;
-        put_mapping(&piece->range, piece->owner, piece->acquired_ns);
+    while (ls_mapping_pending_take(ticket, &piece)) {
+        restore_piece(&piece);
+        found = true;
     }
+    if (!found)
+        miss(ticket);
 }
 
 static void apply_move(const struct ls_mapping_event *event)
 {
+    struct ls_mapping_piece piece;
+    bool found = event->released == 0;
     bool reserved = false;
 
-    for (uint32_t i = 0; i < PENDING_MAX; i++) {
-        if (event->released != 0 && pending[i].release == event->released) {
-            reserved = pending[i].range.reserved;
-            pending[i].release = 0;
-        }
+    while (event->released != 0 && ls_mapping_pending_take(event->released, &piece)) {
+        reserved = piece.range.reserved;
+        found = true;
     }
+    if (!found)
+        miss(event->released);
     apply_acquire(event, reserved);
+}
+
+static void apply_confirm(ls_mapping_ticket ticket)
+{
+    struct ls_mapping_piece piece;
+
+    while (ls_mapping_pending_take(ticket, &piece))
+        continue;
 }
 
 static void apply(const struct ls_mapping_event *event, uint64_t number)
@@ -164,12 +173,13 @@ static void apply(const struct ls_mapping_event *event, uint64_t number)
         apply_acquire(event, event->reserved);
         break;
     case LS_MAPPING_RELEASE:
-        applying = number;
+    case LS_MAPPING_LIFT:
+        applying = ls_mapping_ticket_of(number, event->kind == LS_MAPPING_LIFT);
         remove_range(event->start, event->end);
         applying = 0;
         break;
     case LS_MAPPING_DETACH:
-        applying = number;
+        applying = ls_mapping_ticket_of(number, false);
         remove_mapping(event->start);
         applying = 0;
         break;
@@ -178,6 +188,9 @@ static void apply(const struct ls_mapping_event *event, uint64_t number)
         break;
     case LS_MAPPING_MOVE:
         apply_move(event);
+        break;
+    case LS_MAPPING_CONFIRM:
+        apply_confirm(event->released);
         break;
     case LS_MAPPING_PROTECT:
         if (!ls_address_map_protect(&map, event->start, event->end, event->reserved, change_side,
@@ -328,4 +341,5 @@ void ls_mappings_after_fork(void)
         return;
     while ((number = ls_mapping_queue_pop_whole(&ls_mapping_events, &event)) != 0)
         apply(&event, number);
+    ls_mapping_pending_clear();
 }

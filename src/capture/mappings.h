@@ -7,10 +7,12 @@
  * and a handler or a fork at any instruction finds nothing half done but a cell of the queue. A
  * release goes into the queue before the real call and an acquire after it: an address that one
  * thread gives back and another one gets from the kernel is released before it is acquired. When
- * the queue is full the event is lost, counted, and what is known is compared with /proc/self/maps.
+ * the queue is full a thread waits a little for a collector that is not held up; then the event is
+ * lost, counted, and what is known is compared with /proc/self/maps.
  *
- * Producers: any thread, in a signal handler too; errno kept. The rest is the collector's, under
- * its lock. A vfork child shares the address space and is recorded like a thread.
+ * Producers: any thread, in a signal handler too; errno kept; no wait but the one above. The rest
+ * is the collector's, under its lock. A vfork child shares the address space and is recorded like a
+ * thread.
  */
 #ifndef LS_CAPTURE_MAPPINGS_H
 #define LS_CAPTURE_MAPPINGS_H
@@ -39,14 +41,18 @@ typedef uint64_t ls_mapping_ticket;
 
 /* Before the real call takes [address, address + length) away. */
 ls_mapping_ticket ls_mappings_release(const void *address, size_t length);
-/* The same for all of the mapping that begins at the address. */
+/* The same where ls_mappings_move, _restore or _confirm follows, whatever the real call does. */
+ls_mapping_ticket ls_mappings_lift(const void *address, size_t length);
+/* As a release, of all of the mapping that begins at the address. */
 ls_mapping_ticket ls_mappings_detach(const void *address);
 /* The real call failed: all is as it was. */
 void ls_mappings_restore(ls_mapping_ticket ticket);
+/* The real call took away what was lifted. */
+void ls_mappings_confirm(ls_mapping_ticket ticket);
 /* After the real call has mapped it, whatever was there before. `caller` is the hook's return
  * address. */
 void ls_mappings_acquire(const void *address, size_t length, int protection, const void *caller);
-/* What the ticket released is at a new place, or of a new size, with the protection it had. */
+/* What was lifted is at a new place, or of a new size, with the protection it had. */
 void ls_mappings_move(ls_mapping_ticket ticket, const void *address, size_t length,
                       const void *caller);
 /* After the real call. */

@@ -101,14 +101,16 @@ void *mremap(void *address, size_t old_length, size_t length, int flags, ...)
         va_end(rest);
     }
     if (shrinks && !keeps_old)
-        ticket = ls_mappings_release((char *)address + whole_pages(length),
-                                     whole_pages(old_length) - whole_pages(length));
+        ticket = ls_mappings_lift((char *)address + whole_pages(length),
+                                  whole_pages(old_length) - whole_pages(length));
     else if (!keeps_old && (grows || is_fixed))
-        ticket = ls_mappings_release(address, old_length);
+        ticket = ls_mappings_lift(address, old_length);
     moved = LS_REAL(mremap)(address, old_length, length, flags, wanted);
     if (moved == MAP_FAILED)
         ls_mappings_restore(ticket);
-    else if (!shrinks && (keeps_old || ticket != 0))
+    else if (shrinks)
+        ls_mappings_confirm(ticket);
+    else if (keeps_old || grows || is_fixed)
         ls_mappings_move(ticket, moved, length, __builtin_return_address(0));
     return moved;
 }
