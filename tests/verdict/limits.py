@@ -93,34 +93,27 @@ def require_end(case, child, said, errors):
         require(b"heap out of memory" in errors, f"exit status {status}: {errors[-300:]}")
 
 
-def run(case, build, library, node, slower):
+def run(case, place, group, build, node, slower):
     """The summaries, and when the leak began and was stopped, in seconds since 1970."""
-    place = Place(library, f"limits-{case.limit}-{case.step}")
-    group = groups.Group(case.limit_bytes) if case.limit == "cgroup" else None
-    failed = True
-    try:
-        options = place.options(interval=f"{int(500 * slower)}ms", sample=case.sample, js_sample="32K")
-        with open(os.path.join(place.path, "stderr"), "w+b") as errors:
-            child = place.start(command_of(case, build, node, case.rate / slower), options,
-                                stdout=-1, stderr=errors, preexec_fn=prepare(case, group))
-            watch = place.watch()
-            too_long = threading.Timer(PATIENCE * slower, child.terminate)
-            too_long.start()
-            require(child.stdout.readline() == b"begun\n", "it did not begin")
-            began = time.time()
-            said = child.stdout.read()
-            ended = time.time()
-            child.wait()
-            too_long.cancel()
-            errors.seek(0)
-            require_end(case, child, said, errors.read())
-        watch.end()
-        failed = False
-        return watch.summaries(), began, ended
-    finally:
-        place.close(keep=failed)
-        if group:
-            group.remove()
+    options = place.options(interval=f"{int(500 * slower)}ms", sample=case.sample, js_sample="32K")
+    with open(os.path.join(place.path, "stderr"), "w+b") as errors:
+        child = place.start(command_of(case, build, node, case.rate / slower), options,
+                            stdout=-1, stderr=errors, preexec_fn=prepare(case, group))
+        watch = place.watch()
+        too_long = threading.Timer(PATIENCE * slower, child.terminate)
+        too_long.start()
+        require(child.stdout.readline() == b"begun\n", "it did not begin")
+        began = time.time()
+        said = child.stdout.read()
+        ended = time.time()
+        child.wait()
+        too_long.cancel()
+        errors.seek(0)
+        require_end(case, child, said, errors.read())
+    watch.end()
+    summaries = watch.summaries()
+    require(len(summaries) > 8, f"only {len(summaries)} summaries")
+    return summaries, began, ended
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,18 +175,25 @@ def check(case, forecasts):
 
 
 def run_and_tell(case, arguments, node):
-    """Whether it is right, the forecasts, and lines to print."""
+    """Whether it is right, the forecasts, and lines to print. What is not right is kept."""
     slower = 4 if arguments.long else 1
+    place = Place(arguments.library, f"limits-{case.limit}-{case.step}")
+    group = groups.Group(case.limit_bytes) if case.limit == "cgroup" else None
+    wrong = "not run"
     try:
-        summaries, began, ended = run(case, arguments.build, arguments.library, node, slower)
-        require(len(summaries) > 8, f"only {len(summaries)} summaries")
+        summaries, began, ended = run(case, place, group, arguments.build, node, slower)
         forecasts = [forecast(summaries, began, ended, part) for part in PARTS]
+        wrong = check(case, forecasts)
     except Failed as failure:
-        return False, [], [f"not ok - {case.name}: {failure}"]
-    wrong = check(case, forecasts)
+        return False, [], [f"not ok - {case.name}: {failure}; kept in {place.path}"]
+    finally:
+        place.close(keep=wrong is not None)
+        if group:
+            group.remove()
     share = forecasts[1].summary["verdict"]["explained_growth_share"]
     lines = [f"{'not ok' if wrong else 'ok'} - {case.name}: reached after {ended - began:.0f} s, "
-             f"{share:.0%} of the growth explained half-way{f': {wrong}' if wrong else ''}"]
+             f"{share:.0%} of the growth explained half-way"
+             f"{f': {wrong}; kept in {place.path}' if wrong else ''}"]
     return not wrong, forecasts, lines + [f"       {one.text()}" for one in forecasts]
 
 
