@@ -202,6 +202,7 @@ static void judge_evidence(const struct ls_site *site, unsigned sites_tested,
     verdict->verdict = fading ? LS_VERDICT_SETTLING : LS_VERDICT_RISING;
     verdict->growth_bytes_per_s = evidence->kept_bytes_per_s;
     verdict->growth_error_per_s = evidence->error_bytes_per_s;
+    verdict->window_start_s = evidence->window_start_s;
     verdict->growth_count_per_s = evidence->bytes_per_object > 0
                                       ? evidence->kept_bytes_per_s / evidence->bytes_per_object
                                       : 0;

@@ -227,6 +227,10 @@ static void add_up(const struct ls_site *site, struct ls_judgement *judgement,
         judgement->live_heap_bytes += site->tally.live_bytes;
     if (verdict->verdict != LS_VERDICT_RISING)
         return;
+    if (judgement->rising_sites == 0 || bytes_per_s > judgement->fastest_bytes_per_s) {
+        judgement->fastest_bytes_per_s = bytes_per_s;
+        judgement->rising_since_s = verdict->window_start_s;
+    }
     judgement->rising_sites++;
     judgement->rising_bytes_per_s += bytes_per_s;
     judgement->rising_variance += variance;
@@ -337,6 +341,7 @@ static void judge_process(const struct moment *moment, double tracked_bytes_per_
         .interval_s = ls_interval_s(),
         .rising_bytes_per_s = judgement->rising_bytes_per_s,
         .rising_error_per_s = ls_math_sqrt(judgement->rising_variance),
+        .rising_since_s = judgement->rising_since_s,
         .tracked_bytes_per_s = tracked_bytes_per_s,
         .rising_sites = judgement->rising_sites,
         .drained_sites = judgement->drained_sites,

@@ -120,7 +120,9 @@ struct ls_judgement {
     double rose_s;          /* the longest time one of the drained ones rose */
     double rising_bytes_per_s;
     double rising_js_bytes_per_s;
-    double rising_variance; /* of rising_bytes_per_s */
+    double rising_variance;     /* of rising_bytes_per_s */
+    double fastest_bytes_per_s; /* of one rising site */
+    double rising_since_s;      /* begin of the window that one was judged over */
     double rising_js_variance;
     struct ls_trend_process_verdict process;
     double limit_bytes;

@@ -33,6 +33,16 @@ double ls_trend_recent_slope(const struct ls_trend_point *points, size_t count, 
     return ls_trend_slope(times, values, count - first);
 }
 
+double ls_trend_slope_since(const struct ls_trend_point *points, size_t count, double time_s,
+                            size_t least)
+{
+    size_t last = 0;
+
+    while (last < count && points[count - 1 - last].time_s >= time_s)
+        last++;
+    return ls_trend_recent_slope(points, count, last > least ? last : least);
+}
+
 /* The trend of what is used where it has one; else what the sites show, or the last readings if
  * they grow faster. Reserved memory is used in steps, and may hide for a while what the sites
  * already show: the nearer end is the one to warn of. */

@@ -1,8 +1,8 @@
 #include "base/math.h"
 #include "trend/trend.h"
 
-/* How far back to look when the resident size has no trend of its own: with a rising site, to
- * about where such a site is first seen to rise; else far enough to be calm. */
+/* How far back to look at least beside a rising site, to about where such a site is first seen to
+ * rise; and where nothing has a trend, far enough to be calm. */
 #define POINTS_RISING 6
 #define POINTS_CALM   16
 /* Tracked bytes that make up less than this share of the resident growth do not explain it. */
@@ -20,6 +20,20 @@ static bool is_fragmenting(const struct ls_trend_process *process,
     return resident->verdict == LS_VERDICT_RISING &&
            rose_s >= FRAGMENTING_INTERVALS * process->interval_s &&
            process->tracked_bytes_per_s < FRAGMENTING_SHARE * resident->growth_bytes_per_s;
+}
+
+/* Allocators, and V8 above all, take memory in steps that may last for many readings: what the
+ * resident size does of late says little of what a site does steadily. So with a rising site its
+ * growth is taken over the window in which that was seen to rise. */
+static double resident_growth(const struct ls_trend_process *process,
+                              const struct ls_trend_verdict *resident)
+{
+    if (process->rising_sites > 0)
+        return ls_trend_slope_since(process->resident, process->count, process->rising_since_s,
+                                    POINTS_RISING);
+    return resident->verdict == LS_VERDICT_RISING
+               ? resident->growth_bytes_per_s
+               : ls_trend_recent_slope(process->resident, process->count, POINTS_CALM);
 }
 
 void ls_trend_judge_process(const struct ls_trend_process *process,
@@ -44,12 +58,7 @@ void ls_trend_judge_process(const struct ls_trend_process *process,
     if (process->resident == NULL || process->count > LS_TREND_POINTS_MAX)
         return;
     ls_trend_judge(&series, &resident);
-    if (resident.verdict == LS_VERDICT_RISING)
-        verdict->rss_growth_bytes_per_s = resident.growth_bytes_per_s;
-    else
-        verdict->rss_growth_bytes_per_s =
-            ls_trend_recent_slope(process->resident, process->count,
-                                  process->rising_sites > 0 ? POINTS_RISING : POINTS_CALM);
+    verdict->rss_growth_bytes_per_s = resident_growth(process, &resident);
 
     /* A site is judged by its own error; the resident size moves in steps of the allocators and
      * may well stand still while a site rises. */

@@ -95,6 +95,7 @@ struct ls_trend_process {
     double warmup_s;
     double rising_bytes_per_s;  /* sum of growth over the rising sites */
     double rising_error_per_s;  /* its standard error */
+    double rising_since_s;      /* begin of the window that the fastest of them was judged over */
     double tracked_bytes_per_s; /* growth of the live bytes of all sites, rising or not */
     unsigned rising_sites;
     unsigned drained_sites; /* that rose of late and have given back what they gained */
@@ -137,5 +138,8 @@ void ls_trend_forecast(const struct ls_trend_process *process, const struct ls_t
 
 /* Slope of the last `last` points. */
 double ls_trend_recent_slope(const struct ls_trend_point *points, size_t count, size_t last);
+/* Slope of the points of `time_s` and later, of the last `least` where those are fewer. */
+double ls_trend_slope_since(const struct ls_trend_point *points, size_t count, double time_s,
+                            size_t least);
 
 #endif

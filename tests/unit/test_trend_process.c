@@ -123,6 +123,51 @@ static void a_resident_size_that_stands_still_takes_the_time_from_the_sites(void
     assert_true(verdict.explained_growth_share == 0.0);
 }
 
+/* As V8's heap does: 40 MiB more, and then nothing for eight readings. At no step of the stair does
+ * the growth look like anything but what it is. */
+static void a_resident_size_that_climbs_in_steps_grows_evenly(void **state)
+{
+    struct resident resident;
+
+    (void)state;
+    resident_init(&resident);
+    resident.process.rising_sites = 1;
+    resident.process.rising_bytes_per_s = 0.4 * MIB;
+    for (int i = 0; i < 64; i++) {
+        struct ls_trend_process_verdict verdict;
+
+        resident_add(&resident, (100 + 40 * (i / 8)) * MIB);
+        verdict = judge(&resident);
+        if (i < 24)
+            continue;
+        assert_true(fabs(verdict.rss_growth_bytes_per_s - 0.5 * MIB) < 0.1 * MIB);
+        assert_true(fabs(verdict.explained_growth_share - 0.8) < 0.2);
+    }
+}
+
+static void the_growth_beside_a_rising_site_is_that_of_its_window(void **state)
+{
+    struct resident resident;
+    struct ls_trend_process_verdict verdict;
+
+    (void)state;
+    resident_init(&resident);
+    for (int i = 0; i < 40; i++)
+        resident_add(&resident, 300 * MIB);
+    for (int i = 0; i < 10; i++)
+        resident_add(&resident, (300 + 10 * i) * MIB);
+    resident.process.rising_sites = 1;
+    resident.process.rising_bytes_per_s = 0.9 * MIB;
+    resident.process.rising_since_s = 410;
+    verdict = judge(&resident);
+    assert_true(fabs(verdict.rss_growth_bytes_per_s - MIB) < 1.0);
+    assert_true(fabs(verdict.explained_growth_share - 0.9) < 1e-6);
+    /* Just found: what the last six readings show. */
+    resident.process.rising_since_s = 495;
+    verdict = judge(&resident);
+    assert_true(fabs(verdict.rss_growth_bytes_per_s - MIB) < 1.0);
+}
+
 static void a_leak_of_things_without_a_size_is_leaking_without_a_time(void **state)
 {
     struct resident resident;
@@ -358,6 +403,8 @@ int main(void)
         cmocka_unit_test(rising_sites_make_it_leaking_with_the_time_to_the_limit),
         cmocka_unit_test(a_jumpy_resident_size_does_not_hide_a_rising_site),
         cmocka_unit_test(a_resident_size_that_stands_still_takes_the_time_from_the_sites),
+        cmocka_unit_test(a_resident_size_that_climbs_in_steps_grows_evenly),
+        cmocka_unit_test(the_growth_beside_a_rising_site_is_that_of_its_window),
         cmocka_unit_test(a_leak_of_things_without_a_size_is_leaking_without_a_time),
         cmocka_unit_test(resident_growth_without_tracked_growth_is_fragmenting),
         cmocka_unit_test(a_start_that_warms_up_does_not_fragment),
