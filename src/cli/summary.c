@@ -113,6 +113,9 @@ static void read_memory(struct ls_fields *fields, const json_t *root,
                             : -1;
     read_mapped(fields, object, memory);
     memory->unexplained_bytes = ls_field_known(fields, object, "unexplained_bytes", 0);
+    memory->parts_age_s = json_object_get(object, "parts_age_s") != NULL
+                              ? ls_field_known(fields, object, "parts_age_s", -1)
+                              : -1;
 }
 
 static void read_event_loops(struct ls_fields *fields, const json_t *root,

@@ -79,6 +79,7 @@ static void write_memory(struct ls_emitter *emitter, const struct ls_snapshot_me
     ls_emitter_json_known_number(emitter, "file_bytes", memory->file_bytes, WHOLE);
     ls_emitter_json_known_number(emitter, "own_bytes", memory->own_bytes, WHOLE);
     ls_emitter_json_number(emitter, "unexplained_bytes", memory->unexplained_bytes, WHOLE);
+    ls_emitter_json_known_number(emitter, "parts_age_s", memory->parts_age_s, SECONDS);
     if (memory->mapped != NULL) {
         ls_emitter_object_begin(emitter, "mapped");
         ls_emitter_json_number(emitter, "committed_bytes", memory->mapped->committed_bytes, WHOLE);

@@ -181,6 +181,7 @@ struct ls_snapshot_memory {
     double file_bytes;
     double own_bytes; /* the library's, resident */
     double unexplained_bytes;
+    double parts_age_s; /* the parts are so much older than rss_bytes; -1: not known by mapping */
     const struct ls_snapshot_mapped *mapped; /* NULL when mappings are not tracked */
 };
 

@@ -206,6 +206,20 @@ static void balance_line(struct ls_emitter *emitter, const struct ls_snapshot_me
     ls_line_end(&line, emitter);
 }
 
+/* What came or went since is in the unexplained part. */
+static void balance_age(struct ls_emitter *emitter, double seconds)
+{
+    struct ls_line line;
+
+    if (!(seconds >= 0.1))
+        return;
+    ls_line_init(&line);
+    ls_text_string(&line.text, "  as read ");
+    ls_units_duration(&line.text, seconds);
+    ls_text_string(&line.text, " before; what came since is unexplained");
+    ls_line_end(&line, emitter);
+}
+
 static void write_balance(struct ls_emitter *emitter, const struct ls_snapshot *snapshot)
 {
     const struct ls_snapshot_memory *memory = &snapshot->memory;
@@ -227,6 +241,7 @@ static void write_balance(struct ls_emitter *emitter, const struct ls_snapshot *
     if (!(memory->rss_bytes > 0))
         return;
     ls_emitter_string(emitter, "\nWhere the resident memory is\n");
+    balance_age(emitter, memory->parts_age_s);
     for (size_t i = 0; i < LS_ARRAY_LENGTH(parts); i++) {
         if (parts[i].bytes >= 0)
             balance_line(emitter, memory, parts[i].label, parts[i].bytes, parts[i].estimated);

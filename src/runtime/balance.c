@@ -96,7 +96,7 @@ void ls_balance_read(uint64_t now_ns)
     if (entries == NULL)
         return;
     entry_count = 0;
-    balance = (struct ls_balance){.known = true};
+    balance = (struct ls_balance){.known = true, .read_ns = now_ns};
     if (ls_maps_read(true, keep, NULL) != 0)
         balance.known = false;
     is_fresh = balance.known;

@@ -33,6 +33,7 @@ enum ls_balance_part {
 
 struct ls_balance {
     bool known;
+    uint64_t read_ns; /* the time it was asked for */
     double bytes[LS_BALANCE_PART_COUNT];
     struct ls_snapshot_mapped mapped;
 };

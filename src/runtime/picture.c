@@ -346,7 +346,7 @@ int ls_picture_take(struct ls_arena *arena, const struct ls_judgement *judgement
     *snapshot = (struct ls_snapshot){.sequence = ls_runtime.sequence + 1, .final = final};
     describe_process(judgement, snapshot);
     describe_settings(arena, snapshot);
-    ls_picture_memory(judgement, &snapshot->memory);
+    ls_picture_memory(judgement, now_ns, &snapshot->memory);
     snapshot->verdict.state = judgement->process.state;
     snapshot->verdict.rising_sites = judgement->rising_sites;
     snapshot->verdict.drained_sites = judgement->drained_sites;

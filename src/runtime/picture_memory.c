@@ -4,6 +4,7 @@
 
 #include "capture/mappings.h"
 #include "runtime/balance.h"
+#include "system/clock.h"
 
 static double sum_of_known(const double *parts, size_t count)
 {
@@ -22,7 +23,8 @@ static double slack_of(const struct ls_balance *balance, double live_bytes)
     return held > live_bytes ? held - live_bytes : 0;
 }
 
-void ls_picture_memory(const struct ls_judgement *judgement, struct ls_snapshot_memory *memory)
+void ls_picture_memory(const struct ls_judgement *judgement, uint64_t now_ns,
+                       struct ls_snapshot_memory *memory)
 {
     const struct ls_balance *balance = ls_balance_last();
     const double *bytes = balance->bytes;
@@ -40,6 +42,7 @@ void ls_picture_memory(const struct ls_judgement *judgement, struct ls_snapshot_
         .stack_bytes = -1,
         .file_bytes = judgement->file_bytes,
         .own_bytes = -1,
+        .parts_age_s = -1,
     };
     if (balance->known) {
         if (bytes[LS_BALANCE_V8] > 0)
@@ -49,6 +52,7 @@ void ls_picture_memory(const struct ls_judgement *judgement, struct ls_snapshot_
         memory->stack_bytes = bytes[LS_BALANCE_STACK];
         memory->file_bytes = bytes[LS_BALANCE_FILE];
         memory->own_bytes = bytes[LS_BALANCE_OWN];
+        memory->parts_age_s = (double)(now_ns - balance->read_ns) / LS_NS_PER_S;
         if (ls_mappings_active())
             memory->mapped = &balance->mapped;
     }

@@ -101,25 +101,32 @@ def python(bench, cwd):
     check(summary)
 
 
-def giving_back(bench, cwd):
-    """Committed stays what it was; what is resident goes and comes without a call that could be seen."""
-    program = subprocess.Popen([sys.executable, "-c", GIVING_BACK], cwd=cwd,
-                               env=bench.environment(cwd, "interval=100ms"),
-                               stdin=subprocess.DEVNULL, start_new_session=True)
-    seen = []
+def fresh_summaries(bench, cwd, command, options):
+    """Runs it to its end; the summaries whose parts were read for them, some of them twice."""
+    program = subprocess.Popen(command, cwd=cwd, env=bench.environment(cwd, options),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               start_new_session=True)
+    found = []
     try:
         while program.poll() is None:
             time.sleep(0.03)
             for directory in harness.run_directories(cwd):
                 if (directory / "summary.json").exists():
-                    summary = json.loads((directory / "summary.json").read_text())
-                    sites = [site["live_bytes"] for site in summary["sites"]
-                             if site["resource"] == "map"]
-                    if max(sites, default=0) >= 64 << 20:
-                        seen.append((max(sites) >> 20, summary["memory"]["mapping_bytes"] >> 20))
+                    found.append(json.loads((directory / "summary.json").read_text()))
     finally:
         program.kill()
         program.wait(10)
+    expect(program.returncode == 0, f"exit status {program.returncode}")
+    return [summary for summary in found if summary["memory"]["parts_age_s"] == 0]
+
+
+def giving_back(bench, cwd):
+    """Committed stays what it was; what is resident goes and comes without a call that could be seen."""
+    seen = []
+    for summary in fresh_summaries(bench, cwd, [sys.executable, "-c", GIVING_BACK], "interval=100ms"):
+        sites = [site["live_bytes"] for site in summary["sites"] if site["resource"] == "map"]
+        if max(sites, default=0) >= 64 << 20:
+            seen.append((max(sites) >> 20, summary["memory"]["mapping_bytes"] >> 20))
     expect(seen and {committed for committed, _ in seen} == {64}, f"committed is not 64 MiB: {seen}")
     resident = [each for _, each in seen]
     expect(max(resident) >= 64 and min(resident) < 16 and 32 <= resident[-1] < 48,
@@ -128,10 +135,7 @@ def giving_back(bench, cwd):
 
 def fragmenting(bench, cwd):
     """Sampled: in exact mode glibc serves no block, so there is nothing for it to fragment."""
-    outcome = harness.run([bench.victim("fragments"), "6"], cwd,
-                          bench.environment(cwd, "interval=400ms"), 60)
-    expect(outcome.code == 0, outcome.end())
-    summary = summary_of(cwd, outcome.pid)
+    summary = fresh_summaries(bench, cwd, [bench.victim("fragments"), "6"], "interval=400ms")[-1]
     (directory,) = harness.run_directories(cwd)
     states = [json.loads(line)["verdict"]
               for line in (directory / "history.jsonl").read_text().splitlines()]

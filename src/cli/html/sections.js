@@ -52,6 +52,8 @@ const sections = (() => {
         dom.show(dom.byId('balance-body'), strip, grid.element,
             missing.length > 0 ? dom.note(`Not known here, and so in the rest: ${missing.join(', ')}.`)
                 : null,
+            memory.parts_age_s >= 0.1 ? dom.note(`The parts were read ${units.duration(memory.parts_age_s)} ` +
+                'before: what came or went since is in the rest.') : null,
             memory.mapped ? dom.note(`Addresses mapped: ${units.size(memory.mapped.committed_bytes)} ` +
                 `committed, ${units.size(memory.mapped.reserved_bytes)} reserved only.`) : null);
     }
