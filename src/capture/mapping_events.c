@@ -111,30 +111,29 @@ static bool is_range(const void *address, size_t length)
 static ls_mapping_ticket take_off(enum ls_mapping_event_kind kind, const void *address,
                                   uintptr_t end)
 {
-    uint64_t number = push(
-        &(struct ls_mapping_event){.kind = (uint8_t)kind, .start = (uintptr_t)address, .end = end});
+    struct ls_mapping_event event = {
+        .kind = (uint8_t)kind, .start = (uintptr_t)address, .end = end};
 
-    return ls_mapping_ticket_of(number, kind == LS_MAPPING_LIFT);
+    if (!ls_mappings_active())
+        return 0;
+    return ls_mapping_ticket_of(push(&event), kind == LS_MAPPING_LIFT);
 }
 
 ls_mapping_ticket ls_mappings_release(const void *address, size_t length)
 {
-    if (!ls_mappings_active() || !is_range(address, length))
-        return 0;
-    return take_off(LS_MAPPING_RELEASE, address, end_of(address, length));
+    return is_range(address, length)
+               ? take_off(LS_MAPPING_RELEASE, address, end_of(address, length))
+               : 0;
 }
 
 ls_mapping_ticket ls_mappings_lift(const void *address, size_t length)
 {
-    if (!ls_mappings_active() || !is_range(address, length))
-        return 0;
-    return take_off(LS_MAPPING_LIFT, address, end_of(address, length));
+    return is_range(address, length) ? take_off(LS_MAPPING_LIFT, address, end_of(address, length))
+                                     : 0;
 }
 
 ls_mapping_ticket ls_mappings_detach(const void *address)
 {
-    if (!ls_mappings_active())
-        return 0;
     return take_off(LS_MAPPING_DETACH, address, 0);
 }
 

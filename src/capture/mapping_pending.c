@@ -45,36 +45,30 @@ void ls_mapping_pending_put(const struct ls_mapping_piece *piece)
     *place = *piece;
 }
 
-bool ls_mapping_pending_take(uint64_t ticket, struct ls_mapping_piece *piece)
+bool ls_mapping_pending_settle(uint64_t ticket, ls_mapping_pending_visit *visit, void *context)
 {
     struct waiting *waiting = waiting_of(ticket);
     uint32_t left = waiting->used;
+    bool found = false;
 
-    for (size_t i = 0; left > 0; i++) {
-        struct ls_mapping_piece *found = &waiting->pieces[i];
-
-        left -= found->ticket != 0;
-        if (found->ticket == 0 || found->ticket != ticket)
-            continue;
-        *piece = *found;
-        found->ticket = 0;
-        waiting->used--;
+    if (ticket == 0)
         return true;
+    for (struct ls_mapping_piece *piece = waiting->pieces; left > 0; piece++) {
+        left -= piece->ticket != 0;
+        if (piece->ticket != ticket)
+            continue;
+        visit(context, piece);
+        piece->ticket = 0;
+        waiting->used--;
+        found = true;
     }
-    return false;
+    return found || ticket > waiting->given_up;
 }
 
-bool ls_mapping_pending_gave_up(uint64_t ticket)
+void ls_mapping_pending_after_fork(void)
 {
-    return ticket <= waiting_of(ticket)->given_up;
-}
-
-void ls_mapping_pending_clear(void)
-{
-    for (size_t i = 0; i < LS_MAPPING_PENDING_MAX; i++) {
-        lifted.pieces[i].ticket = 0;
-        released.pieces[i].ticket = 0;
+    for (struct ls_mapping_piece *piece = lifted.pieces; lifted.used > 0; piece++) {
+        lifted.used -= piece->ticket != 0;
+        piece->ticket = 0;
     }
-    lifted.used = 0;
-    released.used = 0;
 }

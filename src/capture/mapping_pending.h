@@ -31,11 +31,12 @@ static inline uint64_t ls_mapping_ticket_of(uint64_t number, bool lifted)
 }
 
 void ls_mapping_pending_put(const struct ls_mapping_piece *piece);
-/* Takes out one piece of the release, in no order; false when there is none left. */
-bool ls_mapping_pending_take(uint64_t ticket, struct ls_mapping_piece *piece);
-/* Whether pieces so old have been given up for want of room. */
-bool ls_mapping_pending_gave_up(uint64_t ticket);
-/* No release is under way: in a forked child. */
-void ls_mapping_pending_clear(void);
+
+typedef void ls_mapping_pending_visit(void *context, const struct ls_mapping_piece *piece);
+/* Takes out the pieces of the release, in no order. False when none was left and pieces so old have
+ * been given up for want of room. Ticket 0 has none. */
+bool ls_mapping_pending_settle(uint64_t ticket, ls_mapping_pending_visit *visit, void *context);
+/* No lift is under way: in a forked child. Nothing will ask for what other releases left. */
+void ls_mapping_pending_after_fork(void);
 
 #endif

@@ -107,18 +107,13 @@ static void apply_acquire(const struct ls_mapping_event *event, bool reserved)
     put_mapping(&range, index, event->now_ns);
 }
 
-/* The pieces of a release are not there to be taken up again. */
-static void miss(ls_mapping_ticket ticket)
-{
-    if (ls_mapping_pending_gave_up(ticket))
-        lose();
-}
-
-static void restore_piece(const struct ls_mapping_piece *piece)
+/* Nothing has been made there since by the thread that failed, and what others made there stays. */
+static void restore_piece(void *context, const struct ls_mapping_piece *piece)
 {
     const struct ls_address_range *next = ls_address_map_at_or_after(&map, piece->range.start);
     struct ls_mapping_owner *owner = ls_mapping_owner_at(piece->owner);
 
+    (void)context;
     if (next != NULL && next->start < piece->range.end)
         return;
     if (piece->last)
@@ -128,42 +123,28 @@ static void restore_piece(const struct ls_mapping_piece *piece)
     put_mapping(&piece->range, piece->owner, piece->acquired_ns);
 }
 
-/* All of it is settled at once: nothing has been made there since by the thread that failed, and
- * what others made there stays. */
-static void apply_restore(ls_mapping_ticket ticket)
+static void look_at_side(void *context, const struct ls_mapping_piece *piece)
 {
-    struct ls_mapping_piece piece;
-    bool found = false;
+    *(bool *)context = piece->range.reserved;
+}
 
-    while (ls_mapping_pending_take(ticket, &piece)) {
-        restore_piece(&piece);
-        found = true;
-    }
-    if (!found)
-        miss(ticket);
+static void settle(ls_mapping_ticket ticket, ls_mapping_pending_visit *visit, void *context)
+{
+    if (!ls_mapping_pending_settle(ticket, visit, context))
+        lose();
 }
 
 static void apply_move(const struct ls_mapping_event *event)
 {
-    struct ls_mapping_piece piece;
-    bool found = event->released == 0;
     bool reserved = false;
 
-    while (event->released != 0 && ls_mapping_pending_take(event->released, &piece)) {
-        reserved = piece.range.reserved;
-        found = true;
-    }
-    if (!found)
-        miss(event->released);
+    settle(event->released, look_at_side, &reserved);
     apply_acquire(event, reserved);
 }
 
-static void apply_confirm(ls_mapping_ticket ticket)
+static void let_go(void *context, const struct ls_mapping_piece *piece)
 {
-    struct ls_mapping_piece piece;
-
-    while (ls_mapping_pending_take(ticket, &piece))
-        continue;
+    (void)context, (void)piece;
 }
 
 static void apply(const struct ls_mapping_event *event, uint64_t number)
@@ -184,13 +165,13 @@ static void apply(const struct ls_mapping_event *event, uint64_t number)
         applying = 0;
         break;
     case LS_MAPPING_RESTORE:
-        apply_restore(event->released);
+        settle(event->released, restore_piece, NULL);
         break;
     case LS_MAPPING_MOVE:
         apply_move(event);
         break;
     case LS_MAPPING_CONFIRM:
-        apply_confirm(event->released);
+        ls_mapping_pending_settle(event->released, let_go, NULL);
         break;
     case LS_MAPPING_PROTECT:
         if (!ls_address_map_protect(&map, event->start, event->end, event->reserved, change_side,
@@ -341,5 +322,5 @@ void ls_mappings_after_fork(void)
         return;
     while ((number = ls_mapping_queue_pop_whole(&ls_mapping_events, &event)) != 0)
         apply(&event, number);
-    ls_mapping_pending_clear();
+    ls_mapping_pending_after_fork();
 }
