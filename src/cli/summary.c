@@ -94,28 +94,18 @@ static void read_memory(struct ls_fields *fields, const json_t *root,
     memory->rss_bytes = ls_field_known(fields, object, "rss_bytes", -1);
     memory->rss_growth_bytes_per_s = ls_field_known(fields, object, "rss_growth_bytes_per_s", 0);
     memory->seconds_to_limit = ls_field_known(fields, object, "seconds_to_limit", -1);
-    /* Summaries of older versions have no interval. */
-    memory->seconds_to_limit_low = json_object_get(object, "seconds_to_limit_low") != NULL
-                                       ? ls_field_known(fields, object, "seconds_to_limit_low", -1)
-                                       : -1;
-    memory->seconds_to_limit_high =
-        json_object_get(object, "seconds_to_limit_high") != NULL
-            ? ls_field_known(fields, object, "seconds_to_limit_high", -1)
-            : -1;
+    memory->seconds_to_limit_low = ls_field_newer(fields, object, "seconds_to_limit_low", -1);
+    memory->seconds_to_limit_high = ls_field_newer(fields, object, "seconds_to_limit_high", -1);
     memory->v8_heap_bytes = ls_field_known(fields, object, "v8_heap_bytes", -1);
     memory->live_heap_bytes = ls_field_known(fields, object, "live_heap_bytes", -1);
     memory->allocator_slack_bytes = ls_field_known(fields, object, "allocator_slack_bytes", -1);
     memory->mapping_bytes = ls_field_known(fields, object, "mapping_bytes", -1);
     memory->stack_bytes = ls_field_known(fields, object, "stack_bytes", -1);
     memory->file_bytes = ls_field_known(fields, object, "file_bytes", -1);
-    memory->own_bytes = json_object_get(object, "own_bytes") != NULL
-                            ? ls_field_known(fields, object, "own_bytes", -1)
-                            : -1;
+    memory->own_bytes = ls_field_newer(fields, object, "own_bytes", -1);
     read_mapped(fields, object, memory);
     memory->unexplained_bytes = ls_field_known(fields, object, "unexplained_bytes", 0);
-    memory->parts_age_s = json_object_get(object, "parts_age_s") != NULL
-                              ? ls_field_known(fields, object, "parts_age_s", -1)
-                              : -1;
+    memory->parts_age_s = ls_field_newer(fields, object, "parts_age_s", -1);
 }
 
 static void read_event_loops(struct ls_fields *fields, const json_t *root,
@@ -179,10 +169,7 @@ static void read_isolate(struct ls_fields *fields, const json_t *object,
     isolate->total_heap_bytes = ls_field_known(fields, object, "total_heap_bytes", -1);
     isolate->heap_limit_bytes = ls_field_known(fields, object, "heap_limit_bytes", -1);
     isolate->external_bytes = ls_field_known(fields, object, "external_bytes", -1);
-    if (json_object_get(object, "array_buffer_bytes") != NULL)
-        isolate->array_buffer_bytes = ls_field_known(fields, object, "array_buffer_bytes", -1);
-    else
-        isolate->array_buffer_bytes = -1;
+    isolate->array_buffer_bytes = ls_field_newer(fields, object, "array_buffer_bytes", -1);
     isolate->major_gcs = ls_field_known(fields, object, "major_gcs", -1);
     isolate->since_major_gc_s = ls_field_known(fields, object, "since_major_gc_s", -1);
     isolate->js_sample_bytes = ls_field_known(fields, object, "js_sample_bytes", -1);

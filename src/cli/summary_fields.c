@@ -112,6 +112,13 @@ double ls_field_known(struct ls_fields *fields, const json_t *object, const char
                                                       : ls_field_number(fields, object, key);
 }
 
+double ls_field_newer(struct ls_fields *fields, const json_t *object, const char *key,
+                      double unknown)
+{
+    return json_object_get(object, key) == NULL ? unknown
+                                                : ls_field_known(fields, object, key, unknown);
+}
+
 int ls_field_integer(struct ls_fields *fields, const json_t *object, const char *key)
 {
     double number = ls_field_known(fields, object, key, 0);

@@ -36,6 +36,9 @@ double ls_field_number(struct ls_fields *fields, const json_t *object, const cha
 /* null is `unknown`. */
 double ls_field_known(struct ls_fields *fields, const json_t *object, const char *key,
                       double unknown);
+/* The same where it is absent: summaries of older versions have not every field. */
+double ls_field_newer(struct ls_fields *fields, const json_t *object, const char *key,
+                      double unknown);
 /* Whole and within int; an id or a line that is not is an error. null is 0. */
 int ls_field_integer(struct ls_fields *fields, const json_t *object, const char *key);
 uint64_t ls_field_count(struct ls_fields *fields, const json_t *object, const char *key);

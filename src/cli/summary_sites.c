@@ -200,10 +200,8 @@ static void read_site(struct ls_fields *fields, const json_t *object, bool sampl
     read_series(fields, object, site);
     read_peers(fields, object, site);
     read_threads(fields, object, site);
-    if (json_object_get(object, "reserved_bytes") != NULL)
-        site->reserved_bytes = ls_field_known(fields, object, "reserved_bytes", 0);
-    if (json_object_get(object, "peak_live_count") != NULL)
-        site->peak_live_count = ls_field_known(fields, object, "peak_live_count", 0);
+    site->reserved_bytes = ls_field_newer(fields, object, "reserved_bytes", 0);
+    site->peak_live_count = ls_field_newer(fields, object, "peak_live_count", 0);
     if (fields->error == 0)
         site->named_frame = find_named_frame(site);
 }
