@@ -106,9 +106,11 @@ def fresh_summaries(bench, cwd, command, options):
     program = subprocess.Popen(command, cwd=cwd, env=bench.environment(cwd, options),
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                start_new_session=True)
+    deadline = time.monotonic() + 60
     found = []
     try:
         while program.poll() is None:
+            expect(time.monotonic() < deadline, "it does not end")
             time.sleep(0.03)
             for directory in harness.run_directories(cwd):
                 if (directory / "summary.json").exists():
@@ -117,7 +119,10 @@ def fresh_summaries(bench, cwd, command, options):
         program.kill()
         program.wait(10)
     expect(program.returncode == 0, f"exit status {program.returncode}")
-    return [summary for summary in found if summary["memory"]["parts_age_s"] == 0]
+    summary_of(cwd, program.pid)  # its files are as they should be
+    fresh = [summary for summary in found if summary["memory"]["parts_age_s"] == 0]
+    expect(fresh, f"the parts of none of {len(found)} summaries were read for it")
+    return fresh
 
 
 def giving_back(bench, cwd):

@@ -6,9 +6,9 @@
 A control group's limit, RLIMIT_AS and V8's limit on its heap are really reached: the kernel kills the
 program, malloc returns NULL, or V8 gives up. The time that was left then is known, and each summary's
 seconds_to_limit is held against it. Half-way to the limit the forecast must be within 20 %, and in
-every summary from then on the rising sites must explain their part of the growth. The forecasts at 25, 50 and 75 % are printed, and whether
-the time that was left lay in their interval. They leak by the clock, not by the processor, so that a
-busy machine changes no truth. --long runs the cases four times as slowly, and more of them."""
+every summary from then on the rising sites must explain their part of the growth. The forecasts at
+25, 50 and 75 % are printed, and whether the time that was left lay in their interval. They leak by the
+clock, not by the processor, so that a busy machine changes no truth. --long runs the cases four times as slowly, and more of them."""
 
 import argparse
 import concurrent.futures
@@ -65,7 +65,7 @@ CASES = [
     Case("records of a thread, RLIMIT_AS", "rlimit", "limits.c", "thread", 1 << 30, 32 * MEGABYTE,
          short=False),
     Case("rows, control group", "cgroup", "limits.js", "rows", 192 << 20, 3 * MEGABYTE,
-         share=SHARE_AT_LEAST_V8, short=False),
+         short=False),
 ]
 
 
